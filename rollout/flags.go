@@ -1,0 +1,138 @@
+package rollout
+
+import (
+	"fmt"
+	"strconv"
+	"time"
+)
+
+// Flag is a feature flag. The kill switch [KillSwitch] is one.
+type Flag struct {
+	Name         string    `json:"name"`
+	Enabled      bool      `json:"enabled"`
+	Category     string    `json:"category"`
+	Description  string    `json:"description"`
+	DefaultValue bool      `json:"default_value"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+func flagName(f Flag) string { return f.Name }
+
+// SetFlag switches a flag. Switching the kill switch off makes users safer and
+// needs operator; everything else needs admin.
+type SetFlag struct {
+	Name    string
+	Enabled bool
+}
+
+// Action is "flag.set".
+func (SetFlag) Action() Action { return ActionFlagSet }
+
+// Needs operator to kill, admin otherwise.
+func (f SetFlag) Needs() Permission {
+	if f.Name == KillSwitch && !f.Enabled {
+		return Operate
+	}
+	return Administer
+}
+
+func (f SetFlag) apply(s *State, c Context) (effect, error) {
+	old, ok := s.Flag(f.Name)
+	if !ok {
+		return effect{}, &Refusal{Code: CodeNotFound, Field: "name", Message: "there is no flag " + strconv.Quote(clip(f.Name)), Hint: "list the flags to see which there are"}
+	}
+	eff := effect{subject: "flag/" + f.Name, before: old, after: old}
+	if old.Enabled == f.Enabled {
+		eff.unchanged = true
+		return eff, nil
+	}
+	changed := old
+	changed.Enabled, changed.UpdatedAt = f.Enabled, c.At
+	s.Flags = put(s.Flags, changed, flagName)
+	eff.after = changed
+	return eff, nil
+}
+
+// CreateFlag adds a flag, which starts at its default value.
+type CreateFlag struct {
+	Name         string
+	Category     string // at most 100 characters
+	Description  string // at most 1,000 characters
+	DefaultValue bool
+	// Enabled is the value to start with, if it is not the default one.
+	Enabled *bool
+}
+
+// Action is "flag.create".
+func (CreateFlag) Action() Action { return ActionFlagCreate }
+
+// Needs admin.
+func (CreateFlag) Needs() Permission { return Administer }
+
+// MaxFlags is how many flags there may be.
+const MaxFlags = 1000
+
+func (f CreateFlag) apply(s *State, c Context) (effect, error) {
+	if err := checkName("name", f.Name, 1, 100); err != nil {
+		return effect{}, err
+	}
+	if err := checkText("category", f.Category, 0, 100, false); err != nil {
+		return effect{}, err
+	}
+	if err := checkText("description", f.Description, 0, 1000, true); err != nil {
+		return effect{}, err
+	}
+	if _, exists := s.Flag(f.Name); exists {
+		return effect{}, &Refusal{Code: CodeAlreadyExists, Field: "name", Message: fmt.Sprintf("the flag %s exists already", f.Name), Hint: "set it instead"}
+	}
+	if len(s.Flags) >= MaxFlags {
+		return effect{}, invalid("name", fmt.Sprintf("there are %d flags already", len(s.Flags)), "reuse one of them")
+	}
+	flag := Flag{Name: f.Name, Enabled: f.DefaultValue, Category: f.Category, Description: f.Description, DefaultValue: f.DefaultValue, CreatedAt: c.At, UpdatedAt: c.At}
+	if f.Enabled != nil {
+		flag.Enabled = *f.Enabled
+	}
+	s.Flags = put(s.Flags, flag, flagName)
+	return effect{subject: "flag/" + f.Name, after: flag}, nil
+}
+
+// DirectFlags records that the flags were changed in the database itself, by SQL,
+// so that such a change is in the audit trail as well. Only the store makes it.
+type DirectFlags struct {
+	Found []Flag // all flags as they stand in the database, by name
+}
+
+// Action is "flag.direct".
+func (DirectFlags) Action() Action { return ActionFlagDirect }
+
+// Needs nothing beyond reading: the change has happened already.
+func (DirectFlags) Needs() Permission { return View }
+
+func (f DirectFlags) apply(s *State, _ Context) (effect, error) {
+	eff := effect{subject: "flags"}
+	was, is := map[string]*bool{}, map[string]*bool{}
+	for _, flag := range s.Flags {
+		was[flag.Name] = &flag.Enabled
+	}
+	for _, flag := range f.Found {
+		is[flag.Name] = &flag.Enabled
+	}
+	for name, enabled := range was {
+		if now := is[name]; now != nil && *now == *enabled {
+			delete(was, name)
+			delete(is, name)
+		}
+	}
+	if len(was)+len(is) == 1 || (len(was) == 1 && len(is) == 1) {
+		for name := range was {
+			eff.subject = "flag/" + name
+		}
+		for name := range is {
+			eff.subject = "flag/" + name
+		}
+	}
+	eff.before, eff.after = was, is
+	s.Flags = f.Found
+	return eff, nil
+}
