@@ -1,0 +1,57 @@
+package follow
+
+import (
+	"context"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// Heartbeat is what an instance writes when it renews its lease.
+type Heartbeat struct {
+	Instance  string // unique for each run of a process
+	Region    rollout.Region
+	Version   string
+	Address   string // where the instance serves; empty for a command
+	StartedAt time.Time
+	// Honours is the revision that the instance decides from.
+	Honours int64
+	// Lease is how long the instance trusts a state after a renewal was sent.
+	Lease time.Duration
+	// BreakGlass says that the instance sends everything to old by its kill file
+	// or SIGUSR1, whatever the state.
+	BreakGlass bool
+	// CacheSize is how many users the instance's cohort cache holds.
+	CacheSize int
+	// Known is the version of the state that the instance holds already.
+	Known Version
+}
+
+// Version tells one content of the state from another: its revision, and a count
+// of changes of the flags table, which somebody may change by SQL without raising
+// the revision. The zero Version is no state at all.
+type Version struct {
+	Revision    int64
+	FlagChanges int64
+}
+
+// Renewal is the source's answer to a heartbeat.
+type Renewal struct {
+	Version Version
+	// State is the state at Version; nil if it is the one already known.
+	State *rollout.State
+}
+
+// Source is the authority that a Follower follows: the database, or a server in
+// front of it.
+type Source interface {
+	// Renew records the heartbeat by a write and answers with the state as it
+	// stood when the write was made. A read would not do: a stale replica or an
+	// isolated primary could answer it.
+	Renew(ctx context.Context, h Heartbeat) (Renewal, error)
+	// Watch calls wake whenever the state may have changed, until the context
+	// ends or the connection breaks. It only makes things faster.
+	Watch(ctx context.Context, wake func()) error
+	// Leave takes the instance off the list at a clean stop.
+	Leave(ctx context.Context, instance string) error
+}

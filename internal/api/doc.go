@@ -1,0 +1,3 @@
+// Package api is the HTTP face of nlpcanary: the admin API, the data plane, OFREP
+// and the event stream.
+package api

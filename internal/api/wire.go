@@ -1,0 +1,289 @@
+package api
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// The JSON bodies of the API. Field names are fixed points of the product; what
+// has not been measured is null, never 0.
+
+// Status answers GET /api/v1/admin/nlp-canary/status.
+type Status struct {
+	Rollout    string `json:"rollout"`
+	OldName    string `json:"old_architecture_name"`
+	NewName    string `json:"new_architecture_name"`
+	Stage      int    `json:"stage"`
+	StageName  string `json:"stage_name"`
+	Percentage int    `json:"percentage"`
+	// TotalUsers is how many different users this rollout has seen, counted by
+	// HyperLogLog (about 2 % standard error).
+	TotalUsers            *int64     `json:"total_users"`
+	EstimatedUsersNewArch *int64     `json:"estimated_users_new_arch"`
+	EstimatedUsersOldArch *int64     `json:"estimated_users_old_arch"`
+	CacheSize             int        `json:"cache_size"`
+	LastUpdated           time.Time  `json:"last_updated"`
+	UpdatedBy             string     `json:"updated_by"`
+	Notes                 string     `json:"notes"`
+	FeatureFlagEnabled    bool       `json:"feature_flag_enabled"`
+	EffectivePercentage   int        `json:"effective_percentage" doc:"The percentage, or 0 while the kill switch is off."`
+	Latched               bool       `json:"latched" doc:"Rolled back: nothing automatic advances until a person does."`
+	Finalised             bool       `json:"finalised"`
+	Overrides             int        `json:"overrides"`
+	Revision              int64      `json:"revision"`
+	Region                string     `json:"region"`
+	SoakEndsAt            *time.Time `json:"soak_ends_at"`
+	Instances             []Instance `json:"instances"`
+	// Lease is of the instance that answers; null from a command straight on the database.
+	Lease *Lease `json:"lease"`
+	// RollbackBound is the time in which a rollback holds everywhere ("3s"), or "none".
+	RollbackBound string `json:"rollback_bound"`
+	// Warnings are in words: a broken audit trail, an instance that lags behind.
+	Warnings []string `json:"warnings"`
+}
+
+// Instance is a running instance in a status.
+type Instance struct {
+	ID         string    `json:"id"`
+	Region     string    `json:"region"`
+	Version    string    `json:"version"`
+	Address    string    `json:"address"`
+	Revision   int64     `json:"revision" doc:"The revision that it honours."`
+	StartedAt  time.Time `json:"started_at"`
+	SeenAt     time.Time `json:"seen_at"`
+	LeaseMS    int64     `json:"lease_ms"`
+	BreakGlass bool      `json:"break_glass" doc:"Its kill file or SIGUSR1 sends everyone to old."`
+	CacheSize  int       `json:"cache_size"`
+	Live       bool      `json:"live" doc:"Its lease may still be valid."`
+}
+
+// Lease is until when an instance may trust its state.
+type Lease struct {
+	Valid       bool   `json:"valid"`
+	RemainingMS int64  `json:"remaining_ms"`
+	LengthMS    int64  `json:"length_ms"`
+	LastError   string `json:"last_error,omitempty"`
+}
+
+// Metrics answers GET /api/v1/admin/nlp-canary/metrics.
+type Metrics struct {
+	Rollout         string              `json:"rollout"`
+	Stage           int                 `json:"stage"`
+	Window          string              `json:"window" enum:"stage,rollout"`
+	Since           time.Time           `json:"since"`
+	OldArchitecture ArchitectureMetrics `json:"old_architecture"`
+	NewArchitecture ArchitectureMetrics `json:"new_architecture"`
+	Timestamp       time.Time           `json:"timestamp"`
+}
+
+// ArchitectureMetrics is what was measured of one cohort.
+type ArchitectureMetrics struct {
+	Name                string   `json:"name"`
+	F1Score             *float64 `json:"f1_score"`
+	Precision           *float64 `json:"precision"`
+	Recall              *float64 `json:"recall"`
+	AvgQualityScore     *float64 `json:"avg_quality_score"`
+	AvgProcessingTimeMS *float64 `json:"avg_processing_time_ms"`
+	P50ProcessingTimeMS *float64 `json:"p50_processing_time_ms"`
+	P95ProcessingTimeMS *float64 `json:"p95_processing_time_ms"`
+	P99ProcessingTimeMS *float64 `json:"p99_processing_time_ms"`
+	ErrorRate           *float64 `json:"error_rate"`
+	TimeoutRate         *float64 `json:"timeout_rate"`
+	TotalProcessed      int64    `json:"total_processed"`
+	Descriptions        *int64   `json:"descriptions"`
+	Labelled            int64    `json:"labelled"`
+	Users               *int64   `json:"users"`
+}
+
+// StageChange answers advance and rollback.
+type StageChange struct {
+	Message       string    `json:"message"`
+	OldStage      int       `json:"old_stage"`
+	OldPercentage int       `json:"old_percentage"`
+	NewStage      int       `json:"new_stage"`
+	NewPercentage int       `json:"new_percentage"`
+	Admin         string    `json:"admin"`
+	Timestamp     time.Time `json:"timestamp"`
+	IsRollback    bool      `json:"is_rollback,omitempty"`
+	Revision      int64     `json:"revision"`
+	Changed       bool      `json:"changed"`
+	DryRun        bool      `json:"dry_run,omitempty"`
+	Warnings      []string  `json:"warnings"`
+	// Convergence tells which instances honour a rollback.
+	Convergence *Convergence `json:"convergence,omitempty"`
+}
+
+// Convergence says how far a change has come.
+type Convergence struct {
+	Held      int       `json:"held" doc:"Instances that honour the change, or whose lease has ended."`
+	Total     int       `json:"total"`
+	ElapsedMS int64     `json:"elapsed_ms"`
+	Complete  bool      `json:"complete"`
+	Awaited   []Awaited `json:"awaited"`
+}
+
+// Awaited is an instance that does not honour a change yet.
+type Awaited struct {
+	ID          string    `json:"id"`
+	Revision    int64     `json:"revision"`
+	LeaseEndsAt time.Time `json:"lease_ends_at" doc:"From then on it sends everyone to old, whatever it knows."`
+}
+
+// History answers GET /api/v1/admin/nlp-canary/history.
+type History struct {
+	History      []HistoryEntry `json:"history"`
+	TotalEntries int64          `json:"total_entries"`
+}
+
+// HistoryEntry is one stage change.
+type HistoryEntry struct {
+	ID         int64     `json:"id"`
+	Rollout    string    `json:"rollout"`
+	Stage      int       `json:"stage"`
+	StageName  string    `json:"stage_name"`
+	Percentage int       `json:"percentage"`
+	UpdatedAt  time.Time `json:"updated_at"`
+	UpdatedBy  string    `json:"updated_by"`
+	Notes      string    `json:"notes"`
+	Revision   int64     `json:"revision"`
+}
+
+// Change answers every change that has no body of its own.
+type Change struct {
+	Message   string          `json:"message"`
+	Subject   string          `json:"subject"`
+	Before    json.RawMessage `json:"before"`
+	After     json.RawMessage `json:"after"`
+	Admin     string          `json:"admin"`
+	Timestamp time.Time       `json:"timestamp"`
+	Revision  int64           `json:"revision"`
+	Changed   bool            `json:"changed"`
+	DryRun    bool            `json:"dry_run,omitempty"`
+	Warnings  []string        `json:"warnings"`
+}
+
+// Recommendations answers GET /api/v1/admin/nlp-canary/recommendations.
+type Recommendations struct {
+	CurrentStage      int              `json:"current_stage"`
+	CurrentPercentage int              `json:"current_percentage"`
+	RiskLevel         string           `json:"risk_level" enum:"low,medium,high,critical,unknown"`
+	Recommendations   []Recommendation `json:"recommendations"`
+	MetricsSummary    MetricsSummary   `json:"metrics_summary"`
+	Timestamp         time.Time        `json:"timestamp"`
+}
+
+// Recommendation is one piece of advice.
+type Recommendation struct {
+	Type     string `json:"type" enum:"rollback,hold,advance,wait,info"`
+	Priority string `json:"priority" enum:"critical,high,medium,low"`
+	Message  string `json:"message"`
+}
+
+// MetricsSummary is the metrics that a recommendation rests on.
+type MetricsSummary struct {
+	OldArchitecture ArchitectureMetrics `json:"old_architecture"`
+	NewArchitecture ArchitectureMetrics `json:"new_architecture"`
+}
+
+// Flag is a feature flag.
+type Flag struct {
+	Name         string    `json:"name"`
+	Enabled      bool      `json:"enabled"`
+	Category     string    `json:"category"`
+	Description  string    `json:"description"`
+	DefaultValue bool      `json:"default_value"`
+	CreatedAt    time.Time `json:"created_at"`
+	UpdatedAt    time.Time `json:"updated_at"`
+}
+
+// Override is a user pinned to an architecture.
+type Override struct {
+	User         string    `json:"user" doc:"The user's keyed hash, 32 hexadecimal digits."`
+	Architecture string    `json:"architecture" enum:"old,new"`
+	Label        string    `json:"label"`
+	CreatedAt    time.Time `json:"created_at"`
+	CreatedBy    string    `json:"created_by"`
+}
+
+// Token is an API token without its secret.
+type Token struct {
+	ID        string     `json:"id"`
+	Name      string     `json:"name"`
+	Role      string     `json:"role" enum:"client,viewer,operator,admin"`
+	CreatedAt time.Time  `json:"created_at"`
+	CreatedBy string     `json:"created_by"`
+	ExpiresAt *time.Time `json:"expires_at"`
+	Expired   bool       `json:"expired"`
+}
+
+// NewToken is a token just made: the only time that its secret is shown.
+type NewToken struct {
+	Token
+	Secret   string `json:"secret"`
+	Revision int64  `json:"revision"`
+}
+
+// Decision answers GET /api/v1/decision.
+type Decision struct {
+	Architecture string `json:"architecture" enum:"old,new"`
+	Reason       string `json:"reason"`
+	Bucket       *int   `json:"bucket"`
+	Stage        int    `json:"stage"`
+	Percentage   int    `json:"percentage"`
+	Revision     int64  `json:"revision"`
+	Region       string `json:"region"`
+}
+
+// Extraction answers POST /api/v1/extract.
+type Extraction struct {
+	Architecture     string        `json:"architecture" enum:"old,new" doc:"The architecture that served the answer."`
+	Reason           string        `json:"reason"`
+	Bucket           *int          `json:"bucket"`
+	Stage            int           `json:"stage"`
+	Revision         int64         `json:"revision"`
+	Fallback         bool          `json:"fallback" doc:"The new architecture failed and old served instead."`
+	FallbackReason   string        `json:"fallback_reason,omitempty"`
+	OutcomeID        string        `json:"outcome_id"`
+	ProcessingTimeMS float64       `json:"processing_time_ms"`
+	Language         string        `json:"language"`
+	Degraded         []string      `json:"degraded,omitempty"`
+	Descriptions     []Description `json:"descriptions"`
+}
+
+// Description is one passage found.
+type Description struct {
+	Type       string   `json:"type"`
+	Text       string   `json:"text"`
+	Start      int      `json:"start" doc:"In characters (runes) from the start of the text."`
+	End        int      `json:"end"`
+	StartByte  int      `json:"start_byte"`
+	EndByte    int      `json:"end_byte"`
+	Confidence float64  `json:"confidence"`
+	Priority   float64  `json:"priority"`
+	Quality    float64  `json:"quality" doc:"1 to 10."`
+	Sources    []string `json:"sources"`
+	Consensus  float64  `json:"consensus"`
+}
+
+// Problem is an RFC 9457 problem. Code is for programs; Detail says what was
+// wrong and Hint what would be right.
+type Problem struct {
+	Type      string         `json:"type"`
+	Title     string         `json:"title"`
+	Status    int            `json:"status"`
+	Detail    string         `json:"detail,omitempty"`
+	Hint      string         `json:"hint,omitempty"`
+	Code      string         `json:"code,omitempty"`
+	RequestID string         `json:"request_id,omitempty"`
+	Errors    []ProblemField `json:"errors,omitempty"`
+	// Of a conflict: the revision that stands, and who made it.
+	CurrentRevision int64  `json:"current_revision,omitempty"`
+	ChangedBy       string `json:"changed_by,omitempty"`
+}
+
+// ProblemField is one field that broke a rule.
+type ProblemField struct {
+	Field   string `json:"field"`
+	Message string `json:"message"`
+	Value   any    `json:"value,omitempty"`
+}
