@@ -1,0 +1,131 @@
+package follow
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// renewLoop renews the lease until the context ends.
+func (f *Follower) renewLoop(ctx context.Context) {
+	started := f.now()
+	for {
+		changed, err := f.renew(ctx, started)
+		if ctx.Err() != nil {
+			return
+		}
+		f.note(err)
+		if changed {
+			// Renew again at once, so that the source learns which revision this
+			// instance honours: a rollback is waiting for it.
+			continue
+		}
+		timer := time.NewTimer(jitter(f.config.Interval))
+		select {
+		case <-ctx.Done():
+			timer.Stop()
+			return
+		case <-f.wake:
+			timer.Stop()
+		case <-timer.C:
+		}
+	}
+}
+
+// renew sends one heartbeat and adopts the answer. An answer that takes longer
+// than the lease is of no use, so none is waited for longer.
+func (f *Follower) renew(ctx context.Context, started time.Time) (changed bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, f.config.Lease)
+	defer cancel()
+	h := f.held.Load()
+	beat := Heartbeat{
+		Instance:   f.config.Instance,
+		Region:     f.config.Region,
+		Version:    f.config.Version,
+		Address:    f.config.Address,
+		StartedAt:  started,
+		Lease:      f.config.Lease,
+		BreakGlass: f.BrokenGlass(),
+	}
+	if h != nil {
+		beat.Known, beat.Honours, beat.CacheSize = h.version, h.version.Revision, h.cache.Size()
+	}
+	sent := f.now()
+	answer, err := f.config.Source.Renew(ctx, beat)
+	if err != nil {
+		return false, fmt.Errorf("renewing the lease: %w", err)
+	}
+	next, err := f.adopt(h, answer, sent)
+	if err != nil {
+		return false, err
+	}
+	f.held.Store(next)
+	f.refreshCareful()
+	changed = h == nil || next.version != h.version
+	if changed && f.config.OnChange != nil {
+		f.config.OnChange(next.state)
+	}
+	return changed, nil
+}
+
+func (f *Follower) adopt(h *held, answer Renewal, sent time.Time) (*held, error) {
+	if h != nil && answer.Version.Revision < h.version.Revision {
+		return nil, fmt.Errorf("%w: %d after %d", ErrWentBack, answer.Version.Revision, h.version.Revision)
+	}
+	if answer.State == nil {
+		if h == nil || answer.Version != h.version {
+			return nil, fmt.Errorf("the source answered with revision %d but without its state", answer.Version.Revision)
+		}
+		renewed := *h
+		renewed.sent = sent
+		return &renewed, nil
+	}
+	state := *answer.State
+	cache := f.cacheFor(h, state)
+	return &held{
+		state:   state,
+		plan:    state.Plan(f.config.Region, f.config.Keyer, cache),
+		cache:   cache,
+		version: answer.Version,
+		sent:    sent,
+	}, nil
+}
+
+// cacheFor keeps the cohort cache over a change of state, unless the change was to
+// clear it or brought another salt.
+func (f *Follower) cacheFor(h *held, state rollout.State) *rollout.BucketCache {
+	if h != nil && h.state.CacheEpoch == state.CacheEpoch && h.state.Rollout.Salt == state.Rollout.Salt {
+		return h.cache
+	}
+	return rollout.NewBucketCache(state.Rollout.Salt, f.config.CacheSlots)
+}
+
+// note keeps the outcome of a renewal and logs where it turns.
+func (f *Follower) note(err error) {
+	f.renewals.Add(1)
+	was := f.lastError.Load()
+	if err == nil {
+		f.lastError.Store(nil)
+		if was != nil {
+			f.log.Info("lease renewed again", "revision", f.held.Load().version.Revision)
+		}
+		return
+	}
+	f.failures.Add(1)
+	f.lastError.Store(&err)
+	if was == nil {
+		f.log.Warn("lease not renewed; decisions go on until it ends", "error", err)
+	}
+}
+
+// jitter spreads renewals by a fifth either way, so that instances started
+// together do not stay together.
+func jitter(d time.Duration) time.Duration {
+	if d < 5 {
+		return d
+	}
+	return d - d/5 + rand.N(2*d/5)
+}
