@@ -166,6 +166,15 @@ func (f *Follower) decideCarefully(h *held, d rollout.Decision) rollout.Decision
 	return d.Stale()
 }
 
+// State is the held state, fresh or not; nil before the first answer. Do not
+// modify it.
+func (f *Follower) State() *rollout.State {
+	if h := f.held.Load(); h != nil {
+		return &h.state
+	}
+	return nil
+}
+
 // Status is what a follower knows about itself.
 type Status struct {
 	// State is the held state; nil before the first answer. Do not modify it.

@@ -60,6 +60,7 @@ type BucketCache struct {
 	seed  maphash.Seed
 	mask  uint64
 	slots []atomic.Uint64
+	size  atomic.Int64 // slots that are not empty
 }
 
 const (
@@ -100,23 +101,19 @@ func (c *BucketCache) Bucket(salt Salt, id UserID) Bucket {
 		return Bucket(held&bucketMask) - 1
 	}
 	b := BucketOf(salt, id)
-	slot.Store(tag | uint64(b+1)) // 1 to 100, so that 0 is an empty slot
+	// 1 to 100, so that 0 is an empty slot.
+	if slot.Swap(tag|uint64(b+1)) == 0 {
+		c.size.Add(1)
+	}
 	return b
 }
 
-// Size is how many users the cache holds now. It walks the cache: for status
-// pages, not for hot paths.
+// Size is how many users the cache holds now.
 func (c *BucketCache) Size() int {
 	if c == nil {
 		return 0
 	}
-	n := 0
-	for i := range c.slots {
-		if c.slots[i].Load() != 0 {
-			n++
-		}
-	}
-	return n
+	return int(c.size.Load())
 }
 
 // Clear forgets every user.
@@ -125,6 +122,8 @@ func (c *BucketCache) Clear() {
 		return
 	}
 	for i := range c.slots {
-		c.slots[i].Store(0)
+		if c.slots[i].Swap(0) != 0 {
+			c.size.Add(-1)
+		}
 	}
 }

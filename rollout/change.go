@@ -126,6 +126,9 @@ func (s State) Apply(change Change, c Context) (Result, error) {
 	if err != nil {
 		return Result{}, err
 	}
+	if draft.NewArchitectureEnabled() != s.NewArchitectureEnabled() {
+		draft.Rollout.Epoch = draft.Revision
+	}
 	result := Result{State: draft, Action: change.Action(), Subject: eff.subject, Warnings: eff.warnings, Changed: !eff.unchanged, StageEntry: eff.stageEntry}
 	if eff.unchanged {
 		result.State, result.StageEntry = s, false

@@ -44,7 +44,8 @@ type Decision struct {
 	Stage      Stage
 	Percentage Percent
 	Revision   int64
-	Epoch      int64 // the revision at which the stage was entered
+	Epoch      int64 // see [Rollout.Epoch]
+	Rollout    string
 	Region     Region
 	Forced     bool // an override decided: leave the user out of both cohorts
 }
@@ -66,6 +67,7 @@ type Plan struct {
 	percentage Percent
 	revision   int64
 	epoch      int64
+	rollout    string
 	salt       Salt
 	region     Region
 	enabled    bool
@@ -84,6 +86,7 @@ func (s State) Plan(region Region, keyer Keyer, cache *BucketCache) *Plan {
 		percentage: s.Rollout.Percentage,
 		revision:   s.Revision,
 		epoch:      s.Rollout.Epoch,
+		rollout:    s.Rollout.Name,
 		salt:       s.Rollout.Salt,
 		region:     region,
 		enabled:    s.NewArchitectureEnabled(),
@@ -116,6 +119,7 @@ func (p *Plan) Decide(id UserID) Decision {
 		Percentage: p.percentage,
 		Revision:   p.revision,
 		Epoch:      p.epoch,
+		Rollout:    p.rollout,
 		Region:     p.region,
 	}
 	if !id.valid() {

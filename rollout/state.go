@@ -48,8 +48,9 @@ type Rollout struct {
 	Salt       Salt    `json:"salt"`
 	Stage      Stage   `json:"stage"`
 	Percentage Percent `json:"percentage"`
-	// Epoch is the revision at which the present stage was entered; evidence is
-	// never carried from one epoch to another.
+	// Epoch is the revision at which the present split of users began: the stage
+	// was entered, or the kill switch was turned. Evidence is never carried from
+	// one epoch to another.
 	Epoch     int64     `json:"epoch"`
 	StartedAt time.Time `json:"started_at"`
 	// StageSince is when the present stage was entered: soak counts from here.
