@@ -1,0 +1,128 @@
+package extract
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+)
+
+// Ensemble is the new architecture: processors of different kinds vote on what is a
+// description, and what they agree on is merged, filtered and scored. Direct speech
+// is told from narration and does not describe.
+//
+// It is safe for concurrent use.
+type Ensemble struct {
+	processors []processor
+	voting     voting
+}
+
+// NewEnsemble returns the ensemble of three processors: morphological density
+// (weight 1.0), a gazetteer with perceptual adjectives and names (1.2) and
+// descriptive constructions (0.8). A passage needs 0.6 of their weight.
+func NewEnsemble() *Ensemble {
+	return &Ensemble{
+		processors: []processor{density{}, gazetteer{}, constructions{}},
+		voting:     defaultVoting,
+	}
+}
+
+// Name returns "ensemble".
+func (e *Ensemble) Name() string { return "ensemble" }
+
+// Extract finds the descriptions of a document. A processor that fails is named in
+// Result.Degraded, and the document is read again without it, so that the result is
+// what the others would have found by themselves. If all fail the error is a
+// [*FailedError].
+func (e *Ensemble) Extract(ctx context.Context, doc Document) (Result, error) {
+	language, err := doc.language()
+	if err != nil {
+		return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), err)
+	}
+	running := slices.Clone(e.processors)
+	result := Result{Language: language}
+	for len(running) > 0 {
+		found, failed, err := e.run(ctx, language, doc.Text, running)
+		if err != nil {
+			return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), err)
+		}
+		if failed == nil {
+			result.Descriptions = found
+			result.Processors = namesOf(running)
+			slices.Sort(result.Processors)
+			return result, nil
+		}
+		result.Degraded = append(result.Degraded, *failed)
+		running = slices.DeleteFunc(running, func(p processor) bool { return p.name() == failed.Processor })
+	}
+	return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), &FailedError{Failures: result.Degraded})
+}
+
+// run reads a text with the given processors. It returns the first failure of one of
+// them, or an error that concerns all.
+func (e *Ensemble) run(ctx context.Context, language Language, text string, running []processor) ([]Description, *Failure, error) {
+	if language == "" {
+		return nil, nil, ctx.Err()
+	}
+	weights := make([]float64, len(running))
+	for i, p := range running {
+		weights[i] = p.weight()
+	}
+	var (
+		found    []Description
+		votes    []vote
+		proposed []candidate
+		failed   *Failure
+		finisher = finisher{sources: namesOf(running)}
+	)
+	analyser := newAnalyser(language)
+	defer analyser.release()
+	err := analyser.walk(ctx, text, func(b *block) error {
+		votes = votes[:0]
+		for i, p := range running {
+			var err error
+			proposed, err = guarded(p, b, proposed[:0])
+			if err != nil {
+				failed = &Failure{Processor: p.name(), Reason: err.Error()}
+				return errStop
+			}
+			for _, c := range proposed {
+				votes = append(votes, vote{candidate: c, processor: i})
+			}
+		}
+		winners := merge(text, e.voting.elect(votes, weights))
+		found = finisher.finish(b, winners, found)
+		return nil
+	})
+	if failed != nil {
+		return nil, failed, nil
+	}
+	return found, nil, err
+}
+
+// errStop ends a walk whose outcome is known.
+var errStop = errors.New("stop")
+
+// guarded runs a processor and turns a panic into an error. What was panicked with
+// may hold a piece of the text, so only the runtime's own words are passed on.
+func guarded(p processor, b *block, found []candidate) (_ []candidate, err error) {
+	defer func() {
+		switch r := recover().(type) {
+		case nil:
+		case runtime.Error:
+			err = fmt.Errorf("panic: %w", r)
+		default:
+			err = fmt.Errorf("panic with a %T", r)
+		}
+	}()
+	return p.find(b, found)
+}
+
+func namesOf(processors []processor) []string {
+	names := make([]string, len(processors))
+	for i, p := range processors {
+		names[i] = p.name()
+	}
+	return names
+}
