@@ -49,7 +49,7 @@ func TestNothingOutlivesTheTests(t *testing.T) {
 func startAndEnd(t *testing.T, how string) {
 	c := Start(t)
 	c.NewDatabase(t)
-	os.Stdout.WriteString("cluster " + c.dir + " " + strconv.Itoa(c.server.pid()) + "\n") //nolint:errcheck // the parent notices
+	os.Stdout.WriteString("cluster " + c.dir + " " + strconv.Itoa(c.server.pid()) + "\n")
 	switch how {
 	case "return":
 	case "panic":
