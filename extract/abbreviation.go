@@ -22,6 +22,9 @@ var numberAbbreviations = setOf(`no nos p pp vol ch fig art sec стр с гл �
 // else they announce a name, as in «г. Москва».
 var afterNumber = setOf(`г гг в вв р руб коп м км кг тыс млн млрд ч мин сек`)
 
+// longestAbbreviation is more than any of the above takes, in bytes.
+const longestAbbreviation = 12
+
 func setOf(words string) map[string]bool {
 	set := make(map[string]bool)
 	for _, word := range strings.Fields(words) {
@@ -34,7 +37,7 @@ func setOf(words string) map[string]bool {
 // initial, given that an upper-case word follows.
 func abbreviated(s string) bool {
 	word := lastWord(s)
-	if word == "" {
+	if word == "" || len(word) > longestAbbreviation {
 		return false
 	}
 	before := s[:len(s)-len(word)]
@@ -49,8 +52,9 @@ func abbreviated(s string) bool {
 		counted := previous != "" && strings.IndexFunc(previous, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
 		return !counted && len(word) == len("г")
 	}
-	if strings.HasSuffix(before, "-") || strings.HasSuffix(before, ".") {
-		word = strings.ToLower(lastWord(before[:len(before)-1])) + before[len(before)-1:] + word
+	// «т. е.», "e.g.", «о-в»: the part before belongs to it.
+	if head := strings.TrimRightFunc(before, unicode.IsSpace); strings.HasSuffix(head, "-") || strings.HasSuffix(head, ".") {
+		word = strings.ToLower(lastWord(head[:len(head)-1])) + head[len(head)-1:] + word
 	}
 	return openAbbreviations[word]
 }

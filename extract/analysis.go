@@ -218,6 +218,9 @@ func (a *analyser) classify(spelling string) uint32 {
 
 // fold brings a spelling to the form that the lexicon lists.
 func fold(spelling string) string {
+	if folded(spelling) {
+		return spelling
+	}
 	spelling = strings.ToLower(spelling)
 	if strings.Contains(spelling, "ё") {
 		spelling = strings.ReplaceAll(spelling, "ё", "е")
@@ -226,6 +229,27 @@ func fold(spelling string) string {
 		spelling = strings.ReplaceAll(spelling, "’", "'")
 	}
 	return spelling
+}
+
+// folded says whether fold has nothing to do, which holds for most words and is
+// cheaper to see than to do: ASCII and the basic Cyrillic letters in lower case.
+func folded(spelling string) bool {
+	for i := 0; i < len(spelling); i++ {
+		c := spelling[i]
+		switch {
+		case c < utf8.RuneSelf:
+			if 'A' <= c && c <= 'Z' {
+				return false
+			}
+		case i+1 == len(spelling):
+			return false
+		case c == 0xd0 && spelling[i+1] >= 0xb0, c == 0xd1 && spelling[i+1] < 0x90:
+			i++ // а-п, р-я
+		default:
+			return false
+		}
+	}
+	return true
 }
 
 // isName says whether a word is a proper name: one without a class of its own that
@@ -237,7 +261,7 @@ func (a *analyser) isName(form uint32, spelling string, previous, start int) boo
 		return false
 	}
 	i := a.infos[form]
-	if i.stem == "" || i.class&^adjective != 0 {
+	if i.stem == "" || i.class&^(adjective|verb) != 0 {
 		return false
 	}
 	if previous >= 0 && strings.Trim(a.block.text[previous:start], " ,-\u00a0\n\r") == "" {

@@ -5,13 +5,14 @@ import "math/bits"
 // classes is a set of classes of words, a bit each. A word may be in several.
 type classes uint64
 
-// The classes. All but the last two are sections of the lexicon files.
+// The classes. All but the last three are sections of the lexicon files.
 const (
 	place      classes = 1 << iota // a place to be in: house, street, wood
 	furnish                        // what a place is made of or holds: wall, chair
 	nature                         // sky, plants, ground, water
 	atmo                           // light, air, sound, smell, weather, hour
-	atmoverb                       // to smell, to gleam, to rustle
+	atmoverb                       // to gleam, to rustle
+	smell                          // to smell of
 	position                       // to stand, to stretch: where a thing is
 	see                            // to come into view
 	covered                        // past participles of state: overgrown, lit
@@ -41,6 +42,7 @@ const (
 	negation                       // not
 	function                       // words without a say in the matter
 	adjective                      // by lexicon or by suffix
+	verb                           // past tense of a verb that the lexicon does not know
 	name                           // capitalised within a sentence
 	classCount = iota
 )

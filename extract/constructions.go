@@ -25,16 +25,18 @@ func (constructions) find(b *block, found []candidate) ([]candidate, error) {
 			continue
 		}
 		n := &s.counts
-		x := -1.7 +
+		x := -1.6 +
 			1.3*min(support, 3) +
 			0.5*min(n.of(like), 1) +
 			0.2*min(n.of(adjective), 4) -
 			0.5*min(n.of(eventful), 3) -
+			0.3*min(n.of(verb), 3) -
 			0.6*min(n.of(inward), 3) -
 			0.8*min(n.of(second), 2) -
 			1.5*s.speechShare()
 		found = append(found, candidate{s.span, kind, sigmoid(x)})
 	}
+	lift(b, found)
 	return found, nil
 }
 
@@ -53,6 +55,9 @@ func construction(ws []word, i int, e *evidence) {
 	}
 	if c.has(atmo | atmoverb | impersonal) {
 		air(ws, i, e)
+	}
+	if c.has(smell) {
+		e[atmosphere] += 1
 	}
 	if c.has(wear) && near(ws, i, 6, clothing) {
 		e[character] += 1.2
@@ -76,8 +81,11 @@ func construction(ws []word, i int, e *evidence) {
 func placed(ws []word, i int, e *evidence) {
 	at, ok := seek(ws, i, 4, scene)
 	if !ok {
-		if ws[i].class.has(spatial) && follows(ws, i, 2, position|copula) && near(ws, i, 6, scene) {
+		switch {
+		case ws[i].class.has(spatial) && follows(ws, i, 2, position|copula) && near(ws, i, 6, scene):
 			e[location] += 0.8 // "there stood a house"
+		case i == 0 && follows(ws, i, 3, position):
+			e[location] += 0.6 // «между ними висели...»
 		}
 		return
 	}
@@ -100,7 +108,7 @@ func setting(ws []word, i int, e *evidence) {
 		e[location] += 0.6
 	case i > 0 && ws[i-1].class.has(position|see|covered):
 		e[location] += 0.5
-	case follows(ws, i, 2, copula) && near(ws, i, 4, adjective):
+	case follows(ws, i, 3, copula) && near(ws, i, 5, adjective):
 		e[location] += 0.7
 	}
 	if ws[i].class.has(nature) && (follows(ws, i, 2, atmoverb) || i > 0 && ws[i-1].class.has(atmoverb)) {
@@ -117,7 +125,7 @@ func appearance(ws []word, i int, e *evidence) {
 		e[character] += 0.8
 	case attribute:
 		e[character] += 0.4
-	case follows(ws, i, 2, copula) && near(ws, i, 4, adjective):
+	case follows(ws, i, 3, copula) && near(ws, i, 5, adjective):
 		e[character] += 0.8
 	}
 }

@@ -8,18 +8,19 @@ func (density) name() string    { return "density" }
 func (density) weight() float64 { return 1.0 }
 
 func (density) find(b *block, found []candidate) ([]candidate, error) {
+	own := make([]evidence, len(b.sentences))
+	for i := range b.sentences {
+		own[i] = lexicalEvidence(&b.sentences[i].counts)
+	}
+	types := inContext(own)
 	for i := range b.sentences {
 		s := &b.sentences[i]
-		if !worthReading(s) {
-			continue
-		}
-		kind, support := lexicalEvidence(&s.counts).best()
-		if support < 0.7 {
+		if _, support := own[i].best(); support < 0.7 || !worthReading(s) {
 			continue
 		}
 		n := &s.counts
 		length := float64(max(s.narrated, 6))
-		qualities := n.of(adjective|covered|impersonal) + 0.5*n.of(atmoverb)
+		qualities := n.of(adjective|covered|impersonal) + 0.5*n.of(atmoverb|smell)
 		things := n.of(sensible)
 		x := -2.3 +
 			9*min(qualities/length, 0.35) +
@@ -27,6 +28,7 @@ func (density) find(b *block, found []candidate) ([]candidate, error) {
 			0.35*min(n.of(stative), 2) +
 			0.12*min(length, 20)/2 -
 			7*min(n.of(eventful)/length, 0.4) -
+			4*min(n.of(verb)/length, 0.4) -
 			6*min(n.of(inward)/length, 0.4) -
 			5*min(n.of(second)/length, 0.3) -
 			2*min(n.of(first)/length, 0.3) -
@@ -34,7 +36,8 @@ func (density) find(b *block, found []candidate) ([]candidate, error) {
 		if s.tail == '?' {
 			x -= 1.5
 		}
-		found = append(found, candidate{s.span, kind, sigmoid(x)})
+		found = append(found, candidate{s.span, types[i], sigmoid(x)})
 	}
+	lift(b, found)
 	return found, nil
 }

@@ -4,6 +4,7 @@ import (
 	"slices"
 	"sort"
 	"strings"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -100,6 +101,9 @@ func entities(text string, ws []word) []string {
 			continue
 		}
 		start, end := ws[i].start, ws[i].end
+		if i > 0 && namesake(text, ws[i-1], ws[i]) {
+			start = ws[i-1].start
+		}
 		for i++; i < len(ws) && ws[i].class.has(name) && strings.TrimSpace(text[end:ws[i].start]) == ""; i++ {
 			end = ws[i].end
 		}
@@ -108,4 +112,12 @@ func entities(text string, ws []word) []string {
 		}
 	}
 	return found
+}
+
+// namesake says whether the word before a name is its first part, which at the
+// beginning of a sentence could not be told from any other word.
+func namesake(text string, before, name word) bool {
+	r, _ := utf8.DecodeRuneInString(text[before.start:])
+	return unicode.IsUpper(r) && before.class&^(adjective|verb) == 0 &&
+		strings.TrimSpace(text[before.end:name.start]) == ""
 }

@@ -12,29 +12,33 @@ func (gazetteer) weight() float64 { return 1.2 }
 const reach = 3
 
 func (gazetteer) find(b *block, found []candidate) ([]candidate, error) {
+	own := make([]evidence, len(b.sentences))
 	for i := range b.sentences {
 		s := &b.sentences[i]
-		if !worthReading(s) {
+		own[i] = attributed(b.wordsOf(s))
+		if s.counts.of(outward) > 0 && s.counts.of(who) > 0 {
+			own[i][character] += 0.5
+		}
+	}
+	types := inContext(own)
+	for i := range b.sentences {
+		s := &b.sentences[i]
+		_, support := own[i].best()
+		if support == 0 || !worthReading(s) {
 			continue
 		}
-		e := attributed(b.wordsOf(s))
 		n := &s.counts
-		if n.of(outward) > 0 && n.of(who) > 0 {
-			e[character] += 0.5
-		}
-		kind, support := e.best()
-		if support == 0 {
-			continue
-		}
-		x := -2.1 +
+		x := -2.0 +
 			1.15*min(support, 3) +
 			0.25*min(n.of(sensible), 5) -
 			0.65*min(n.of(eventful), 3) -
+			0.3*min(n.of(verb), 3) -
 			0.6*min(n.of(inward), 3) -
 			0.8*min(n.of(second), 2) -
 			1.5*s.speechShare()
-		found = append(found, candidate{s.span, kind, sigmoid(x)})
+		found = append(found, candidate{s.span, types[i], sigmoid(x)})
 	}
+	lift(b, found)
 	return found, nil
 }
 
@@ -67,7 +71,7 @@ func attributed(ws []word) evidence {
 		case w.class.has(outward | person):
 			e[character] += value
 		case w.class.has(atmo):
-			e[atmosphere] += value
+			e[atmosphere] += 1.2 * value
 		case w.class.has(place):
 			e[location] += 1.1 * value
 		default:
@@ -78,7 +82,11 @@ func attributed(ws []word) evidence {
 		}
 	}
 	for _, w := range ws {
-		if !w.speech && w.class.has(impersonal|mood) {
+		switch {
+		case w.speech:
+		case w.class.has(smell):
+			e[atmosphere] += 1
+		case w.class.has(impersonal | mood | atmoverb):
 			e[atmosphere] += 0.4
 		}
 	}

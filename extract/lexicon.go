@@ -39,7 +39,7 @@ func lexiconOf(language Language) *lexicon {
 }
 
 var sections = map[string]classes{
-	"place": place, "furnish": furnish, "nature": nature, "atmo": atmo, "atmoverb": atmoverb,
+	"place": place, "furnish": furnish, "nature": nature, "atmo": atmo, "atmoverb": atmoverb, "smell": smell,
 	"position": position, "see": see, "covered": covered, "person": person, "body": body,
 	"clothing": clothing, "look": look, "perceptual": perceptual, "mood": mood,
 	"impersonal": impersonal, "spatial": spatial, "inside": inside, "third": third,
@@ -114,6 +114,9 @@ func (l *lexicon) lookUp(env *snowball.Env, word string) (classes, string) {
 	l.stem(env)
 	stem := env.Current()
 	c := l.stems[stem]
+	if c == 0 && l.language == Russian && pastRussian(word) {
+		return verb, stem
+	}
 	return c | l.adjectival(word, c), stem
 }
 

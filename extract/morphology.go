@@ -1,11 +1,50 @@
 package extract
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
+
+// pastRussian says whether a word looks like the past tense of a verb. The habitual
+// «-ывал», «-ивал» are left out: they tell what was, not what happened.
+func pastRussian(word string) bool {
+	if len(word) < len("упала") {
+		return false
+	}
+	for _, reflexive := range []string{"ся", "сь"} {
+		word = strings.TrimSuffix(word, reflexive)
+	}
+	for _, ending := range []string{"а", "о", "и"} {
+		if base, ok := strings.CutSuffix(word, ending); ok {
+			word = base
+			break
+		}
+	}
+	stem, ok := strings.CutSuffix(word, "л")
+	if !ok {
+		return false
+	}
+	for _, habitual := range []string{"ыва", "ива"} {
+		if strings.HasSuffix(stem, habitual) {
+			return false
+		}
+	}
+	for _, vowel := range []string{"а", "я", "и", "е", "у", "ы", "о"} {
+		if strings.HasSuffix(stem, vowel) {
+			return true
+		}
+	}
+	return false
+}
 
 // tagRussian tells adjectives and full participles by their ending. Endings that
 // nouns share («рукой», «здание») count only behind a suffix that makes adjectives.
 func tagRussian(word string) classes {
 	if len(word) < len("злой") {
+		return 0
+	}
+	// Most words, verbs in the past above all, end in none of these letters.
+	if last, _ := utf8.DecodeLastRuneInString(word); !strings.ContainsRune("йеяюхимоу", last) {
 		return 0
 	}
 	for _, ending := range russianSure {

@@ -29,8 +29,8 @@ func TestPassages(t *testing.T) {
 		words[p.Language] += n
 	}
 	for _, language := range []string{"ru", "en"} {
-		if words[language] < 2000 {
-			t.Errorf("%s: %d words in all, want at least 2000", language, words[language])
+		if words[language] < 2400 {
+			t.Errorf("%s: %d words in all, want at least 2400", language, words[language])
 		}
 	}
 	t.Logf("%d passages, words: %v", len(ids), words)
