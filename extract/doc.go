@@ -23,7 +23,7 @@
 //     [RuneSpans] converts them to runes.
 //   - Descriptions are sorted by Start and never overlap.
 //   - Confidence and Consensus lie in 0..1, Quality in 1..10.
-//   - The same document gives the same result, byte for byte, on every machine.
+//   - The same document gives the same result, byte for byte.
 //   - Time is linear in the length of the text, whatever the text holds.
 //
 // # Failures
