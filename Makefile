@@ -58,7 +58,8 @@ fuzz: ## Run every fuzz target for FUZZTIME
 	done
 
 .PHONY: generate
-generate: ## Write the generated code anew
+generate: ## Write the generated code anew (sqlc, go generate)
+	$(TOOL) sqlc generate
 	go generate ./...
 
 .PHONY: tidy
