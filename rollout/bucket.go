@@ -15,7 +15,8 @@ type Bucket int8
 const NoBucket Bucket = -1
 
 // Salt keeps the buckets of two rollouts independent of each other: at most 64
-// bytes of ASCII letters, digits, '-' and '_'. The default rollout has none.
+// bytes of ASCII letters, digits, '-', '_' and '.'. It has no ':', so that salt and
+// id cannot run into each other. The default rollout has none.
 type Salt string
 
 // MaxSalt is the longest salt, in bytes.

@@ -55,8 +55,9 @@ type Context struct {
 	At    time.Time
 	// Note says why: at most 2,000 characters.
 	Note string
-	// Base is the revision the change was based on; 0 if it names none. A change
-	// that takes users back to old ignores it: it is right whatever came before.
+	// Base is the revision the change was based on; 0 if it names none. A rollback
+	// and switching off the kill switch ignore it: they are right whatever came
+	// before.
 	Base int64
 	// AuditBroken says that the audit trail does not verify. It blocks
 	// advancing, starting and finalising, never making users safer.
@@ -108,7 +109,7 @@ type Result struct {
 func (s State) Apply(change Change, c Context) (Result, error) {
 	if need := change.Needs(); !c.Actor.Role.May(need) {
 		return Result{}, refuse(CodeForbidden,
-			fmt.Sprintf("%q needs the role %s, and %s has the role %s", change.Action(), leastRole(need), c.Actor.Name, c.Actor.Role),
+			fmt.Sprintf("%q needs the role %s, and %q has the role %q", change.Action(), leastRole(need), clip(c.Actor.Name), clip(string(c.Actor.Role))),
 			"ask somebody who has that role")
 	}
 	if err := c.check(); err != nil {
@@ -197,9 +198,12 @@ func checkName(field, text string, least, most int) error {
 	return nil
 }
 
-// ParseRegion checks a region's name.
+// ParseRegion checks a region's name. The empty name is allowed: none was configured.
 func ParseRegion(text string) (Region, error) {
-	return Region(text), checkName("region", text, 0, 64)
+	if err := checkName("region", text, 0, 64); err != nil {
+		return "", err
+	}
+	return Region(text), nil
 }
 
 // The changes' own records for the audit trail.

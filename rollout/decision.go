@@ -1,5 +1,7 @@
 package rollout
 
+import "strconv"
+
 // Variant is the architecture chosen for a user.
 type Variant string
 
@@ -15,7 +17,7 @@ func ParseVariant(text string) (Variant, error) {
 	case Old, New:
 		return v, nil
 	}
-	return "", invalid("architecture", "\""+clip(text)+"\" is not an architecture", "the architectures are old and new")
+	return "", invalid("architecture", strconv.Quote(clip(text))+" is not an architecture", "the architectures are old and new")
 }
 
 // Reason says why a variant was chosen, in OpenFeature's words.
@@ -63,37 +65,42 @@ const (
 // Plan is a state made ready for deciding. It is immutable and safe for
 // concurrent use. A nil Plan decides old with reason STALE.
 type Plan struct {
-	stage      Stage
-	percentage Percent
-	revision   int64
-	epoch      int64
-	rollout    string
-	salt       Salt
-	region     Region
-	enabled    bool
-	suspended  bool // overrides do not pin anyone to new
-	hold       bool
-	overrides  map[UserKey]Variant
-	keyer      Keyer
-	cache      *BucketCache
+	// base is what every decision of the plan has in common: old, until
+	// something says new.
+	base      Decision
+	salt      Salt
+	enabled   bool
+	suspended bool // overrides do not pin anyone to new
+	hold      bool
+	overrides map[UserKey]Variant
+	keyer     Keyer
+	cache     *BucketCache
 }
 
 // Plan prepares the state for deciding in a region, under the installation's
 // keyer. The cache may be nil.
 func (s State) Plan(region Region, keyer Keyer, cache *BucketCache) *Plan {
 	p := &Plan{
-		stage:      s.Rollout.Stage,
-		percentage: s.Rollout.Percentage,
-		revision:   s.Revision,
-		epoch:      s.Rollout.Epoch,
-		rollout:    s.Rollout.Name,
-		salt:       s.Rollout.Salt,
-		region:     region,
-		enabled:    s.NewArchitectureEnabled(),
-		suspended:  s.Rollout.OverridesSuspended(),
-		hold:       s.Rollout.Finalised && s.Settings.WhenStale == StaleHold,
-		keyer:      keyer,
-		cache:      cache,
+		base: Decision{
+			Variant:    Old,
+			Reason:     ReasonSplit,
+			Bucket:     NoBucket,
+			Stage:      s.Rollout.Stage,
+			Percentage: s.Rollout.Percentage,
+			Revision:   s.Revision,
+			Epoch:      s.Rollout.Epoch,
+			Rollout:    s.Rollout.Name,
+			Region:     region,
+		},
+		salt:      s.Rollout.Salt,
+		enabled:   s.NewArchitectureEnabled(),
+		suspended: s.Rollout.OverridesSuspended(),
+		hold:      s.Rollout.Finalised && s.Settings.WhenStale == StaleHold,
+		keyer:     keyer,
+		cache:     cache,
+	}
+	if p.base.Percentage == 0 || p.base.Percentage == 100 {
+		p.base.Reason = ReasonStatic
 	}
 	if len(s.Overrides) > 0 {
 		p.overrides = make(map[UserKey]Variant, len(s.Overrides))
@@ -109,21 +116,13 @@ func (p *Plan) HoldsWhenStale() bool { return p != nil && p.hold }
 
 // Decide chooses the user's variant. It never blocks, never fails and allocates
 // nothing. The order is: a bad id, the kill switch, an override, the split.
-func (p *Plan) Decide(id UserID) Decision {
+func (p *Plan) Decide(id UserID) (d Decision) {
 	if p == nil {
 		return Decision{Variant: Old, Reason: ReasonStale, Bucket: NoBucket}
 	}
-	d := Decision{
-		Variant:    Old,
-		Stage:      p.stage,
-		Percentage: p.percentage,
-		Revision:   p.revision,
-		Epoch:      p.epoch,
-		Rollout:    p.rollout,
-		Region:     p.region,
-	}
+	d = p.base
 	if !id.valid() {
-		d.Reason, d.Bucket = ReasonError, NoBucket
+		d.Reason = ReasonError
 		return d
 	}
 	d.Bucket = p.cache.Bucket(p.salt, id)
@@ -137,12 +136,8 @@ func (p *Plan) Decide(id UserID) Decision {
 			return d
 		}
 	}
-	if d.Bucket < Bucket(p.percentage) {
+	if d.Bucket < Bucket(d.Percentage) {
 		d.Variant = New
-	}
-	d.Reason = ReasonSplit
-	if p.percentage == 0 || p.percentage == 100 {
-		d.Reason = ReasonStatic
 	}
 	return d
 }

@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strconv"
 	"time"
 )
@@ -18,6 +20,13 @@ type Flag struct {
 }
 
 func flagName(f Flag) string { return f.Name }
+
+// equal reports whether the flags are the same; times may be in different zones.
+func (f Flag) equal(g Flag) bool {
+	sameTimes := f.CreatedAt.Equal(g.CreatedAt) && f.UpdatedAt.Equal(g.UpdatedAt)
+	f.CreatedAt, f.UpdatedAt = g.CreatedAt, g.UpdatedAt
+	return sameTimes && f == g
+}
 
 // SetFlag switches a flag. Switching the kill switch off makes users safer and
 // needs operator; everything else needs admin.
@@ -100,7 +109,7 @@ func (f CreateFlag) apply(s *State, c Context) (effect, error) {
 // DirectFlags records that the flags were changed in the database itself, by SQL,
 // so that such a change is in the audit trail as well. Only the store makes it.
 type DirectFlags struct {
-	Found []Flag // all flags as they stand in the database, by name
+	Found []Flag // all flags as they stand in the database, in any order
 }
 
 // Action is "flag.direct".
@@ -110,29 +119,33 @@ func (DirectFlags) Action() Action { return ActionFlagDirect }
 func (DirectFlags) Needs() Permission { return View }
 
 func (f DirectFlags) apply(s *State, _ Context) (effect, error) {
-	eff := effect{subject: "flags"}
-	was, is := map[string]*bool{}, map[string]*bool{}
+	// The database sorts by its own collation, and Flag searches by bytes.
+	found := append([]Flag{}, f.Found...)
+	slices.SortFunc(found, func(a, b Flag) int { return cmp.Compare(a.Name, b.Name) })
+
+	was, is := map[string]bool{}, map[string]bool{} // only the flags that were switched
 	for _, flag := range s.Flags {
-		was[flag.Name] = &flag.Enabled
+		was[flag.Name] = flag.Enabled
 	}
-	for _, flag := range f.Found {
-		is[flag.Name] = &flag.Enabled
-	}
-	for name, enabled := range was {
-		if now := is[name]; now != nil && *now == *enabled {
-			delete(was, name)
-			delete(is, name)
+	switched := map[string]struct{}{}
+	for _, flag := range found {
+		enabled, existed := was[flag.Name]
+		if existed && enabled == flag.Enabled {
+			delete(was, flag.Name)
+			continue
 		}
+		is[flag.Name] = flag.Enabled
+		switched[flag.Name] = struct{}{}
 	}
-	if len(was)+len(is) == 1 || (len(was) == 1 && len(is) == 1) {
-		for name := range was {
+	for name := range was {
+		switched[name] = struct{}{}
+	}
+	eff := effect{subject: "flags", before: was, after: is, unchanged: slices.EqualFunc(s.Flags, found, Flag.equal)}
+	if len(switched) == 1 {
+		for name := range switched {
 			eff.subject = "flag/" + name
 		}
-		for name := range is {
-			eff.subject = "flag/" + name
-		}
 	}
-	eff.before, eff.after = was, is
-	s.Flags = f.Found
+	s.Flags = found
 	return eff, nil
 }

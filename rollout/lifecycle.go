@@ -23,8 +23,8 @@ func (Start) Needs() Permission { return Administer }
 
 func (n Start) apply(s *State, c Context) (effect, error) {
 	r := s.Rollout
-	for field, value := range map[string]string{"name": n.Name, "old": n.OldName, "new": n.NewName} {
-		if err := checkName(field, value, 1, 64); err != nil {
+	for _, name := range []struct{ field, value string }{{"name", n.Name}, {"old", n.OldName}, {"new", n.NewName}} {
+		if err := checkName(name.field, name.value, 1, 64); err != nil {
 			return effect{}, err
 		}
 	}
@@ -44,8 +44,8 @@ func (n Start) apply(s *State, c Context) (effect, error) {
 		return effect{}, refuse(CodeAuditBroken, "the audit trail does not verify, so no rollout may start", "run 'nlpcanary audit verify'")
 	}
 	var warnings []string
-	if n := len(s.Overrides); n > 0 {
-		warnings = append(warnings, fmt.Sprintf("%d overrides of the rollout %q were removed", n, r.Name))
+	if removed := len(s.Overrides); removed > 0 {
+		warnings = append(warnings, fmt.Sprintf("%d overrides of the rollout %q were removed", removed, r.Name))
 	}
 	s.Past = append(s.Past, Past{r.Name, r.OldName, r.NewName, r.StartedAt, c.At, r.Stage, r.Finalised})
 	s.Overrides = []Override{}

@@ -51,10 +51,10 @@ type ConflictError struct {
 }
 
 func (e *ConflictError) Error() string {
-	first := fmt.Sprintf("%s did %q at %s (revision %d)",
+	first := fmt.Sprintf("%s did %q at %s (revision %d stands now)",
 		e.LastBy, e.LastDone, e.LastAt.UTC().Format(time.RFC3339), e.Current)
 	if e.Base == 0 {
-		return first + " a moment ago; look at the status and repeat the request with the revision you saw"
+		return "a moment ago " + first + "; look at the status and repeat the request with the revision you saw"
 	}
 	return fmt.Sprintf("the change was based on revision %d, but %s; look at the status and decide again", e.Base, first)
 }

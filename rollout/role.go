@@ -1,6 +1,9 @@
 package rollout
 
-import "strconv"
+import (
+	"strconv"
+	"unicode/utf8"
+)
 
 // Role is what a token's owner, or a person at the command line, may do.
 type Role string
@@ -63,10 +66,15 @@ func leastRole(p Permission) Role {
 	return RoleAdmin
 }
 
+// clip shortens a bad value for the message that names it, at a character's end.
 func clip(s string) string {
 	const most = 40
 	if len(s) <= most {
 		return s
 	}
-	return s[:most] + "…"
+	end := most
+	for end > 0 && !utf8.RuneStart(s[end]) {
+		end--
+	}
+	return s[:end] + "…"
 }

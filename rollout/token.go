@@ -87,18 +87,25 @@ func (t CreateToken) apply(s *State, c Context) (effect, error) {
 	if len(t.Hash) != 2*sha256.Size || strings.Trim(t.Hash, "0123456789abcdef") != "" {
 		return effect{}, invalid("hash", "the token's hash is not a SHA-256 in hexadecimal", "use HashToken")
 	}
-	if !t.ExpiresAt.IsZero() && !t.ExpiresAt.After(c.At) {
+	expires := t.ExpiresAt.UTC().Truncate(time.Microsecond)
+	if expires.Year() > 9999 { // JSON cannot hold it
+		return effect{}, invalid("expires_at", fmt.Sprintf("the token would expire in the year %d", expires.Year()), "give a year up to 9999, or no time for a token that does not expire")
+	}
+	if !expires.IsZero() && !expires.After(c.At) {
 		return effect{}, invalid("expires_at", "the token would have expired already", "give a time in the future, or none for a token that does not expire")
 	}
 	for _, other := range s.Tokens {
-		if other.ID == t.ID || other.Name == t.Name {
+		switch {
+		case other.ID == t.ID:
+			return effect{}, &Refusal{Code: CodeAlreadyExists, Field: "id", Message: "there is a token with the id " + t.ID + " already", Hint: "draw another id"}
+		case other.Name == t.Name:
 			return effect{}, &Refusal{Code: CodeAlreadyExists, Field: "name", Message: fmt.Sprintf("there is a token named %s already", strconv.Quote(clip(t.Name))), Hint: "choose another name, or revoke that token first"}
 		}
 	}
 	if len(s.Tokens) >= MaxTokens {
 		return effect{}, invalid("name", fmt.Sprintf("there are %d tokens already", len(s.Tokens)), "revoke tokens that are no longer needed")
 	}
-	added := Token{ID: t.ID, Name: t.Name, Role: t.Role, Hash: t.Hash, CreatedAt: c.At, CreatedBy: c.Actor.Name, ExpiresAt: t.ExpiresAt.UTC()}
+	added := Token{ID: t.ID, Name: t.Name, Role: t.Role, Hash: t.Hash, CreatedAt: c.At, CreatedBy: c.Actor.Name, ExpiresAt: expires}
 	s.Tokens = put(s.Tokens, added, tokenID)
 	return effect{subject: "token/" + t.ID, after: added.record()}, nil
 }

@@ -37,19 +37,15 @@ func (id UserID) valid() bool {
 	if len(id) == 0 || len(id) > MaxUserID {
 		return false
 	}
-	for i := 0; i < len(id); i++ {
-		c := id[i]
-		if c >= utf8.RuneSelf {
-			return id.validBeyondASCII()
-		}
-		if c < ' ' || c == 0x7f {
-			return false
+	for i := range len(id) {
+		if id[i] < ' ' || id[i] > '~' {
+			return id.validBeyondPrintableASCII()
 		}
 	}
 	return true
 }
 
-func (id UserID) validBeyondASCII() bool {
+func (id UserID) validBeyondPrintableASCII() bool {
 	if !utf8.ValidString(string(id)) {
 		return false
 	}
@@ -71,19 +67,24 @@ func (k UserKey) String() string { return hex.EncodeToString(k[:]) }
 // MarshalText writes the key in hexadecimal.
 func (k UserKey) MarshalText() ([]byte, error) { return hex.AppendEncode(nil, k[:]), nil }
 
-// UnmarshalText reads a key of 32 hexadecimal digits.
+// UnmarshalText reads a key of 32 hexadecimal digits. A bad text leaves the key
+// as it was.
 func (k *UserKey) UnmarshalText(text []byte) error {
-	if hex.DecodedLen(len(text)) != len(k) || len(text)%2 != 0 {
-		return fmt.Errorf("a user key has %d hexadecimal digits, not %d", 2*len(k), len(text))
+	if len(text) != hex.EncodedLen(len(k)) {
+		return fmt.Errorf("a user key has %d hexadecimal digits, not %d", hex.EncodedLen(len(k)), len(text))
 	}
-	_, err := hex.Decode(k[:], text)
-	return err
+	var key UserKey
+	if _, err := hex.Decode(key[:], text); err != nil {
+		return fmt.Errorf("a user key has %d hexadecimal digits: %w", hex.EncodedLen(len(k)), err)
+	}
+	*k = key
+	return nil
 }
 
 // Keyer makes user keys under one installation's secret. The zero Keyer uses an
 // empty secret. It is safe for concurrent use and does not allocate.
 type Keyer struct {
-	inner, outer [sha256.BlockSize]byte
+	secret [sha256.BlockSize]byte // padded with zeros, or hashed if longer
 }
 
 // NewKeyer prepares a Keyer. The secret should be 32 random bytes.
@@ -93,27 +94,26 @@ func NewKeyer(secret []byte) Keyer {
 		secret = sum[:]
 	}
 	var k Keyer
-	copy(k.inner[:], secret)
-	copy(k.outer[:], secret)
-	for i := range k.inner {
-		k.inner[i] ^= 0x36
-		k.outer[i] ^= 0x5c
-	}
+	copy(k.secret[:], secret)
 	return k
 }
 
-// Key is the first 16 bytes of HMAC-SHA256(secret, id) (RFC 2104). It is written
-// out here because crypto/hmac allocates, and overrides are looked up on the
-// path of every decision.
+// Key is the first 16 bytes of HMAC-SHA256(secret, id) (RFC 2104) of a valid id.
+// It is written out here because crypto/hmac allocates, and overrides are looked
+// up on the path of every decision.
 func (k *Keyer) Key(id UserID) UserKey {
-	var in [sha256.BlockSize + MaxUserID]byte
-	copy(in[:], k.inner[:])
-	n := copy(in[sha256.BlockSize:], id)
-	innerSum := sha256.Sum256(in[:sha256.BlockSize+n])
+	var inner [sha256.BlockSize + MaxUserID]byte
+	for i, b := range k.secret {
+		inner[i] = b ^ 0x36
+	}
+	n := copy(inner[sha256.BlockSize:], id)
+	innerSum := sha256.Sum256(inner[:sha256.BlockSize+n])
 
-	var out [sha256.BlockSize + sha256.Size]byte
-	copy(out[:], k.outer[:])
-	copy(out[sha256.BlockSize:], innerSum[:])
-	sum := sha256.Sum256(out[:])
+	var outer [sha256.BlockSize + sha256.Size]byte
+	for i, b := range k.secret {
+		outer[i] = b ^ 0x5c
+	}
+	copy(outer[sha256.BlockSize:], innerSum[:])
+	sum := sha256.Sum256(outer[:])
 	return UserKey(sum[:16])
 }
