@@ -36,6 +36,9 @@ var (
 	ErrNotMigrated = errors.New("the database has not been migrated")
 	// ErrNewerSchema: the database was migrated by a newer nlpcanary.
 	ErrNewerSchema = errors.New("the database belongs to a newer version of nlpcanary")
+	// ErrUnknownOutcome: the connection broke while a change was being committed, and
+	// the database could not be asked whether it was.
+	ErrUnknownOutcome = errors.New("it is not known whether the change was made")
 	// ErrKeyReused: an idempotency key came back with a different request.
 	ErrKeyReused = errors.New("this idempotency key was used for a different request")
 	// ErrFeedbackExists: the outcome has had feedback that says something else.

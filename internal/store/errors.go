@@ -1,0 +1,78 @@
+package store
+
+import (
+	"context"
+	"database/sql/driver"
+	"errors"
+	"fmt"
+	"io"
+	"net"
+	"strings"
+	"syscall"
+	"time"
+
+	"github.com/jackc/pgx/v5/pgconn"
+)
+
+// failed says what the database failed at. The cause stays in the chain: a
+// cancelled context matches both ErrDatabase and context.Canceled.
+func failed(doing string, err error) error {
+	if err == nil {
+		return nil
+	}
+	return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, err)
+}
+
+// patience bounds an operation whose caller set no deadline, so that a command
+// does not hang for ever on a host that has gone silent.
+const patience = 30 * time.Second
+
+func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
+	if _, ok := ctx.Deadline(); ok {
+		return ctx, func() {}
+	}
+	return context.WithTimeout(ctx, patience)
+}
+
+// again runs an operation a second time if the first found its connection lost,
+// or the database chose it to break a deadlock. It must be safe to repeat: nothing
+// committed by the first attempt, or no harm in doing it twice.
+func again(ctx context.Context, operation func() error) error {
+	err := operation()
+	if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnknownOutcome) || !passing(err) {
+		return err
+	}
+	return operation()
+}
+
+// passing reports whether an error may be gone on a new connection.
+func passing(err error) bool {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		switch server.Code {
+		case "40001", "40P01", // serialization failure, deadlock
+			"57P01", "57P02": // the server was stopped, or one of its processes crashed
+			return true
+		}
+		return false
+	}
+	var connecting *pgconn.ConnectError
+	if errors.As(err, &connecting) {
+		return false // it was a new connection that failed
+	}
+	for _, lost := range []error{driver.ErrBadConn, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, syscall.ECONNRESET, syscall.EPIPE} {
+		if errors.Is(err, lost) {
+			return true
+		}
+	}
+	return pgconn.SafeToRetry(err)
+}
+
+// noTable reports whether an error says that a table does not exist.
+func noTable(err error) bool {
+	var server *pgconn.PgError
+	if errors.As(err, &server) {
+		return server.Code == "42P01"
+	}
+	return err != nil && strings.Contains(err.Error(), "no such table")
+}

@@ -1,0 +1,64 @@
+package store
+
+import (
+	"context"
+	"database/sql"
+
+	"github.com/nlpcanary/nlpcanary/internal/store/gen"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// PutFeedback keeps what somebody said about an outcome. To say the same again
+// changes nothing; to say something else gives [ErrFeedbackExists].
+func (s *Store) PutFeedback(ctx context.Context, f Feedback) error {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	params := gen.InsertFeedbackParams{
+		OutcomeID: f.OutcomeID, Rollout: f.Ticket.Rollout, Epoch: f.Ticket.Epoch, Variant: string(f.Ticket.Variant), Region: string(f.Ticket.Region),
+		Forced: f.Ticket.Excluded, Minute: f.Ticket.Minute, Actor: f.Actor,
+		Quality: nullable(f.Feedback.Quality), Correct: nullable(f.Feedback.Correct), Wrong: nullable(f.Feedback.Wrong), Missed: nullable(f.Feedback.Missed),
+	}
+	return again(ctx, func() error {
+		q := gen.New(s.write)
+		n, err := q.InsertFeedback(ctx, params)
+		if err != nil || n > 0 {
+			return failed("keeping feedback", err)
+		}
+		first, err := q.GetFeedback(ctx, f.OutcomeID)
+		if err != nil {
+			return failed("reading feedback", err)
+		}
+		if first.Quality != params.Quality || first.Correct != params.Correct || first.Wrong != params.Wrong || first.Missed != params.Missed {
+			return ErrFeedbackExists
+		}
+		return nil
+	})
+}
+
+func nullable(n *int) sql.NullInt64 {
+	if n == nil {
+		return sql.NullInt64{}
+	}
+	return sql.NullInt64{Int64: int64(*n), Valid: true}
+}
+
+// FeedbackSums adds up the selected feedback for each variant, without that on users
+// whom an override pinned. A variant without feedback is not in the map.
+func (s *Store) FeedbackSums(ctx context.Context, query OutcomeQuery) (map[rollout.Variant]FeedbackSum, error) {
+	ctx, cancel := withDeadline(ctx)
+	defer cancel()
+	w := windowOf(query)
+	rows, err := gen.New(s.read).SumFeedback(ctx, gen.SumFeedbackParams{
+		Rollout: query.Rollout, Epoch: query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
+	})
+	if err != nil {
+		return nil, failed("adding up feedback", err)
+	}
+	sums := make(map[rollout.Variant]FeedbackSum, len(rows))
+	for _, row := range rows {
+		sums[rollout.Variant(row.Variant)] = FeedbackSum{
+			Quality: row.Quality, Rated: row.Rated, Labelled: row.Labelled, Correct: row.Correct, Wrong: row.Wrong, Missed: row.Missed,
+		}
+	}
+	return sums, nil
+}
