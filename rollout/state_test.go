@@ -5,6 +5,8 @@ import (
 	"strings"
 	"testing"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -109,5 +111,14 @@ func wantRefusal(t testing.TB, err error, code rollout.Code, words ...string) {
 		if !strings.Contains(refusal.Error(), word) {
 			t.Errorf("refusal %q does not mention %q", refusal, word)
 		}
+	}
+}
+
+// wantPrintable checks that an error shows nobody's control characters or broken
+// UTF-8, and is short.
+func wantPrintable(t testing.TB, err error) {
+	t.Helper()
+	if text := err.Error(); !utf8.ValidString(text) || strings.ContainsFunc(text, unicode.IsControl) || len(text) > 500 {
+		t.Errorf("error %.600q is not short and printable", text)
 	}
 }

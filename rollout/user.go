@@ -1,7 +1,9 @@
 package rollout
 
 import (
+	"bytes"
 	"crypto/sha256"
+	"crypto/subtle"
 	"encoding/hex"
 	"fmt"
 	"unicode"
@@ -81,6 +83,12 @@ func (k *UserKey) UnmarshalText(text []byte) error {
 	return nil
 }
 
+// The pads of HMAC (RFC 2104): 0x36 and 0x5c, a block of each.
+var (
+	innerPad = [sha256.BlockSize]byte(bytes.Repeat([]byte{0x36}, sha256.BlockSize))
+	outerPad = [sha256.BlockSize]byte(bytes.Repeat([]byte{0x5c}, sha256.BlockSize))
+)
+
 // Keyer makes user keys under one installation's secret. The zero Keyer uses an
 // empty secret. It is safe for concurrent use and does not allocate.
 type Keyer struct {
@@ -103,16 +111,12 @@ func NewKeyer(secret []byte) Keyer {
 // up on the path of every decision.
 func (k *Keyer) Key(id UserID) UserKey {
 	var inner [sha256.BlockSize + MaxUserID]byte
-	for i, b := range k.secret {
-		inner[i] = b ^ 0x36
-	}
+	subtle.XORBytes(inner[:], k.secret[:], innerPad[:])
 	n := copy(inner[sha256.BlockSize:], id)
 	innerSum := sha256.Sum256(inner[:sha256.BlockSize+n])
 
 	var outer [sha256.BlockSize + sha256.Size]byte
-	for i, b := range k.secret {
-		outer[i] = b ^ 0x5c
-	}
+	subtle.XORBytes(outer[:], k.secret[:], outerPad[:])
 	copy(outer[sha256.BlockSize:], innerSum[:])
 	sum := sha256.Sum256(outer[:])
 	return UserKey(sum[:16])
