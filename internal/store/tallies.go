@@ -25,7 +25,7 @@ func (s *Store) PutTallies(ctx context.Context, producer string, list []outcome.
 			for _, shipment := range list {
 				k := shipment.Key
 				err := q.PutTally(ctx, gen.PutTallyParams{
-					Producer: producer, Rollout: k.Rollout, Epoch: k.Epoch, Variant: string(k.Variant), Region: string(k.Region), Minute: k.Minute,
+					Producer: producer, Rollout: k.Rollout, Epoch: k.Epoch, Variant: string(k.Variant), Region: string(k.Region), Minute: int64(k.Minute),
 					Seq: shipment.Seq, Data: shipment.Data,
 				})
 				if err != nil {
@@ -63,9 +63,7 @@ func (s *Store) Tallies(ctx context.Context, query OutcomeQuery) (map[rollout.Va
 			merged[variant] = tally
 			continue
 		}
-		if err := sum.Merge(tally); err != nil {
-			return nil, fmt.Errorf("%w: a tally cannot be merged: %w", ErrDatabase, err)
-		}
+		sum.Merge(tally)
 	}
 	return merged, failed("reading tallies", rows.Err())
 }
@@ -83,10 +81,10 @@ func windowOf(q OutcomeQuery) window {
 		w.region = string(*q.Region)
 	}
 	if !q.From.IsZero() {
-		w.first = outcome.MinuteOf(q.From)
+		w.first = int64(outcome.MinuteOf(q.From))
 	}
 	if !q.To.IsZero() {
-		w.until = outcome.MinuteOf(q.To.Add(time.Minute - 1))
+		w.until = int64(outcome.MinuteOf(q.To.Add(time.Minute - 1)))
 	}
 	return w
 }

@@ -1,0 +1,218 @@
+package outcome
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+)
+
+// ErrCorrupt is the error for bytes that are not a tally.
+var ErrCorrupt = errors.New("not a tally")
+
+// The binary form, version 1: the version, then varints. Sums are written only for
+// buckets that have any, bins and registers as differences of their positions.
+const formatVersion = 1
+
+// MarshalBinary writes the tally. The same outcomes give the same bytes.
+func (t *Tally) MarshalBinary() ([]byte, error) {
+	b := make([]byte, 0, 256)
+	b = append(b, formatVersion)
+	b = appendSums(b, &t.total)
+	b = appendSums(b, &t.excluded)
+	used := 0
+	for i := range t.buckets {
+		if t.buckets[i] != (Sums{}) {
+			used++
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(used))
+	for i := range t.buckets {
+		if t.buckets[i] != (Sums{}) {
+			b = append(b, byte(i))
+			b = appendSums(b, &t.buckets[i])
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(len(t.times)))
+	last := minIndex
+	for _, bin := range t.times {
+		b = binary.AppendUvarint(b, uint64(bin.index-last))
+		b = binary.AppendUvarint(b, uint64(bin.count))
+		last = bin.index
+	}
+	return t.users.append(b), nil
+}
+
+func appendSums(b []byte, s *Sums) []byte {
+	for _, f := range s.fields() {
+		b = binary.AppendUvarint(b, uint64(*f))
+	}
+	return b
+}
+
+// append writes the registers that are not zero, or all of them where that is shorter.
+func (r registers) append(b []byte) []byte {
+	used := 0
+	for _, rank := range r {
+		if rank != 0 {
+			used++
+		}
+	}
+	b = binary.AppendUvarint(b, uint64(used))
+	if 2*used >= nRegister {
+		return append(b, r...)
+	}
+	last := 0
+	for at, rank := range r {
+		if rank != 0 {
+			b = binary.AppendUvarint(b, uint64(at-last))
+			b = append(b, rank)
+			last = at
+		}
+	}
+	return b
+}
+
+// UnmarshalBinary reads a tally in place of this one. On [ErrCorrupt] this one is
+// unchanged.
+func (t *Tally) UnmarshalBinary(data []byte) error {
+	d := decoder{rest: data}
+	var read Tally
+	if v := d.byte(); v != formatVersion {
+		d.fail(fmt.Sprintf("format version %d", v))
+	}
+	d.sums(&read.total)
+	d.sums(&read.excluded)
+	d.buckets(&read)
+	d.bins(&read)
+	d.registers(&read)
+	if len(d.rest) > 0 {
+		d.fail(fmt.Sprintf("%d bytes too many", len(d.rest)))
+	}
+	if d.err != nil {
+		return d.err
+	}
+	*t = read
+	return nil
+}
+
+// decoder reads until the first error and then yields zeros.
+type decoder struct {
+	rest []byte
+	err  error
+}
+
+func (d *decoder) fail(why string) {
+	if d.err == nil {
+		d.err = fmt.Errorf("%w: %s", ErrCorrupt, why)
+	}
+	d.rest = nil
+}
+
+func (d *decoder) byte() byte {
+	if len(d.rest) == 0 {
+		d.fail("too short")
+		return 0
+	}
+	b := d.rest[0]
+	d.rest = d.rest[1:]
+	return b
+}
+
+// maxSum bounds each number, so that adding up many tallies cannot overflow.
+const maxSum = 1 << 53
+
+func (d *decoder) number(most int64) int64 {
+	v, n := binary.Uvarint(d.rest)
+	if n <= 0 || n > 1 && d.rest[n-1] == 0 { // the second: not the shortest form
+		d.fail("a bad number")
+		return 0
+	}
+	if v > uint64(most) {
+		d.fail("a number out of range")
+		return 0
+	}
+	d.rest = d.rest[n:]
+	return int64(v)
+}
+
+func (d *decoder) sums(s *Sums) {
+	for _, f := range s.fields() {
+		*f = d.number(maxSum)
+	}
+}
+
+func (d *decoder) buckets(t *Tally) {
+	last := -1
+	for range d.number(Buckets) {
+		i := int(d.byte())
+		if i <= last && d.err == nil {
+			d.fail("buckets out of order")
+			return
+		}
+		d.sums(&t.buckets[i])
+		if t.buckets[i] == (Sums{}) {
+			d.fail("an empty bucket")
+			return
+		}
+		last = i
+	}
+}
+
+func (d *decoder) bins(t *Tally) {
+	n := d.number(int64(maxIndex-minIndex) + 1)
+	last := int64(minIndex)
+	for i := range n {
+		step, count := d.number(int64(maxIndex-minIndex)), d.number(maxSum)
+		last += step
+		if d.err != nil {
+			return
+		}
+		if i > 0 && step == 0 || count == 0 || last > int64(maxIndex) {
+			d.fail("bad bins")
+			return
+		}
+		t.times = append(t.times, bin{int32(last), count})
+	}
+}
+
+func (d *decoder) registers(t *Tally) {
+	used := d.number(nRegister)
+	if d.err != nil || used == 0 {
+		return
+	}
+	r := make(registers, nRegister)
+	if 2*used >= nRegister {
+		if len(d.rest) < nRegister {
+			d.fail("too short")
+			return
+		}
+		copy(r, d.rest)
+		d.rest = d.rest[nRegister:]
+	} else {
+		at := int64(0)
+		for i := range used {
+			step := d.number(nRegister)
+			at += step
+			if at >= nRegister || i > 0 && step == 0 {
+				d.fail("registers out of order")
+				return
+			}
+			r[at] = d.byte()
+		}
+	}
+	seen := int64(0)
+	for _, rank := range r {
+		if rank > maxRank {
+			d.fail("a register out of range")
+			return
+		}
+		if rank != 0 {
+			seen++
+		}
+	}
+	if seen != used {
+		d.fail("registers miscounted")
+		return
+	}
+	t.users = r
+}

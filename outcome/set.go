@@ -1,0 +1,107 @@
+package outcome
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+// ErrFull is the error of an outcome that would begin a tally when the set has as
+// many as it may: the store has been away for long. Tallies that exist go on
+// counting, so the minutes at the beginning of an outage are complete; what is
+// refused is counted by [Set.Refused].
+var ErrFull = errors.New("too many tallies wait to be stored")
+
+// MaxTallies is how many tallies a set holds: with two variants in one region,
+// about 17 hours of minutes. A tally takes at most some 25 KiB.
+const MaxTallies = 2048
+
+// keepFor is how long after its minute a tally may still be added to.
+const keepFor = 2 * time.Minute
+
+// Set is a producer's tallies that are not finished or not stored yet. It is safe
+// for concurrent use.
+type Set struct {
+	mu      sync.Mutex
+	tallies map[Key]*version
+	refused atomic.Int64
+}
+
+// version is a tally and how far the store knows it.
+type version struct {
+	tally Tally
+	seq   int64 // grows with each outcome
+	known int64 // the highest seq that the store acknowledged
+}
+
+// Shipment is one version of a tally on its way to the store. The store replaces
+// what it has for the same producer and key if Seq is higher, and ignores it if not.
+type Shipment struct {
+	Key  Key
+	Seq  int64
+	Data []byte // Tally.MarshalBinary
+}
+
+// NewSet makes an empty set.
+func NewSet() *Set { return &Set{tallies: map[Key]*version{}} }
+
+// Add counts an outcome in the tally of its minute. It returns an [InvalidError] or
+// [ErrFull].
+func (s *Set) Add(o Outcome, at time.Time) error {
+	if err := o.Validate(); err != nil {
+		return fmt.Errorf("counting an outcome: %w", err)
+	}
+	key := Key{o.Rollout, o.Epoch, o.Variant, o.Region, MinuteOf(at)}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	v := s.tallies[key]
+	if v == nil {
+		if len(s.tallies) >= MaxTallies {
+			s.refused.Add(1)
+			return ErrFull
+		}
+		v = &version{}
+		s.tallies[key] = v
+	}
+	v.tally.Add(&o)
+	v.seq++
+	return nil
+}
+
+// Refused is how many outcomes found no room.
+func (s *Set) Refused() int64 { return s.refused.Load() }
+
+// Pending is every tally that changed since the store last acknowledged it. It
+// forgets those that are old enough not to change any more and are acknowledged.
+func (s *Set) Pending(now time.Time) ([]Shipment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var list []Shipment
+	for key, v := range s.tallies {
+		if v.seq == v.known {
+			if now.Sub(key.Minute.Time()) > time.Minute+keepFor {
+				delete(s.tallies, key)
+			}
+			continue
+		}
+		data, err := v.tally.MarshalBinary()
+		if err != nil {
+			return nil, fmt.Errorf("encoding a tally: %w", err)
+		}
+		list = append(list, Shipment{key, v.seq, data})
+	}
+	return list, nil
+}
+
+// Acknowledge says that the store has these.
+func (s *Set) Acknowledge(list []Shipment) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, shipment := range list {
+		if v := s.tallies[shipment.Key]; v != nil {
+			v.known = max(v.known, shipment.Seq)
+		}
+	}
+}

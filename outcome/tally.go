@@ -1,0 +1,120 @@
+package outcome
+
+import (
+	"math"
+	"time"
+)
+
+// Buckets is how many user-hash buckets a tally has. They are for the variance of
+// sums over users and have nothing to do with the cohort bucket, which is another
+// hash.
+const Buckets = 256
+
+// logScale is the fixed point of sums of logarithms: a millionth. Integers add up to
+// the same bytes in any order, floating-point numbers do not.
+const logScale = 1e6
+
+// Sums are plain sums over outcomes; they add up in any order.
+type Sums struct {
+	Requests     int64
+	Errors       int64
+	Timeouts     int64
+	Fallbacks    int64
+	Descriptions int64
+	// Micros is the sum of processing times, in microseconds.
+	Micros int64
+	// LogMicros is the sum of ln(1 + microseconds), in millionths.
+	LogMicros int64
+}
+
+func (s *Sums) add(o *Sums) {
+	s.Requests += o.Requests
+	s.Errors += o.Errors
+	s.Timeouts += o.Timeouts
+	s.Fallbacks += o.Fallbacks
+	s.Descriptions += o.Descriptions
+	s.Micros += o.Micros
+	s.LogMicros += o.LogMicros
+}
+
+// fields lists the sums in the order of the binary form.
+func (s *Sums) fields() [7]*int64 {
+	return [7]*int64{&s.Requests, &s.Errors, &s.Timeouts, &s.Fallbacks, &s.Descriptions, &s.Micros, &s.LogMicros}
+}
+
+// Tally is a mergeable sum of outcomes. The zero Tally is empty and ready to use. It
+// is not safe for concurrent use.
+type Tally struct {
+	total Sums
+	// excluded counts outcomes that are in no cohort; they are in no other field.
+	excluded Sums
+	buckets  [Buckets]Sums
+	times    sketch
+	users    registers
+}
+
+// Add counts one outcome, which must be valid. It allocates only when a processing
+// time falls into a range not seen before.
+func (t *Tally) Add(o *Outcome) {
+	one := sumsOf(o)
+	if o.Excluded {
+		t.excluded.add(&one)
+		return
+	}
+	t.total.add(&one)
+	t.buckets[o.UserKey[0]].add(&one)
+	t.times.add(one.Micros)
+	t.users.add(o.UserKey)
+}
+
+func sumsOf(o *Outcome) Sums {
+	s := Sums{
+		Requests:     1,
+		Descriptions: int64(o.Descriptions),
+		Micros:       o.ProcessingTime.Microseconds(),
+	}
+	s.LogMicros = int64(math.Round(math.Log1p(float64(s.Micros)) * logScale))
+	if o.Error {
+		s.Errors = 1
+	}
+	if o.Timeout {
+		s.Timeouts = 1
+	}
+	if o.Fallback {
+		s.Fallbacks = 1
+	}
+	return s
+}
+
+// Merge adds another tally to this one and leaves the other as it is.
+func (t *Tally) Merge(other *Tally) {
+	t.total.add(&other.total)
+	t.excluded.add(&other.excluded)
+	for i := range t.buckets {
+		if other.buckets[i].Requests != 0 {
+			t.buckets[i].add(&other.buckets[i])
+		}
+	}
+	t.times.merge(&other.times)
+	t.users.merge(&other.users)
+}
+
+// Total is the sum over the cohort's outcomes.
+func (t *Tally) Total() Sums { return t.total }
+
+// Excluded is the sum over the outcomes that are in no cohort.
+func (t *Tally) Excluded() Sums { return t.excluded }
+
+// Bucket is the sum over the cohort's outcomes of the users in one of the Buckets.
+func (t *Tally) Bucket(i int) Sums { return t.buckets[i] }
+
+// Users estimates how many different users the cohort's outcomes came from, with a
+// standard error of 1.6 %.
+func (t *Tally) Users() int64 { return t.users.estimate() }
+
+// Quantile is the processing time below which the share q (0 to 1) of the cohort's
+// outcomes lie, to within 1 %; false if there are none.
+func (t *Tally) Quantile(q float64) (time.Duration, bool) {
+	micros, ok := t.times.quantile(q)
+	return time.Duration(micros * float64(time.Microsecond)), ok
+}

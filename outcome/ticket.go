@@ -1,0 +1,123 @@
+package outcome
+
+import (
+	"crypto/hmac"
+	"crypto/rand"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/binary"
+	"errors"
+
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// Errors of an outcome id.
+var (
+	// ErrMalformed: not an outcome id at all.
+	ErrMalformed = errors.New("not an outcome id")
+	// ErrForged: it looks like an outcome id, but this installation did not make it.
+	ErrForged = errors.New("this installation did not make this outcome id")
+)
+
+// Ticket is what late feedback must know of the outcome it is about. It travels in
+// the outcome's id, so that the database need not keep a row for each request.
+type Ticket struct {
+	Rollout  string
+	Epoch    int64
+	Variant  rollout.Variant
+	Region   rollout.Region
+	Minute   Minute
+	UserKey  rollout.UserKey
+	Excluded bool
+}
+
+// Sealer makes and reads outcome ids. It is safe for concurrent use.
+type Sealer struct{ secret []byte }
+
+// NewSealer makes a sealer under the installation's secret, 32 random bytes.
+func NewSealer(secret []byte) *Sealer { return &Sealer{secret: secret} }
+
+const (
+	ticketVersion = 1
+	nonceSize     = 8
+	tagSize       = 16 // 128 bits of HMAC-SHA256
+	keySize       = len(rollout.UserKey{})
+	maxID         = 400
+)
+
+// The flags of a ticket.
+const (
+	flagNew = 1 << iota
+	flagExcluded
+)
+
+// Seal makes an outcome id: base64url of the ticket, a nonce that makes it unique,
+// and a tag that nobody else can make. The user's key in it is a keyed hash.
+func (s *Sealer) Seal(t Ticket) string {
+	b := make([]byte, 0, 96)
+	b = append(b, ticketVersion)
+	var nonce [nonceSize]byte
+	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand documents it)
+	b = append(b, nonce[:]...)
+	var flags byte
+	if t.Variant == rollout.New {
+		flags |= flagNew
+	}
+	if t.Excluded {
+		flags |= flagExcluded
+	}
+	b = append(b, flags)
+	b = append(b, t.UserKey[:]...)
+	b = binary.AppendUvarint(b, uint64(t.Epoch))
+	b = binary.AppendUvarint(b, uint64(t.Minute))
+	b = append(append(b, byte(len(t.Rollout))), t.Rollout...)
+	b = append(append(b, byte(len(t.Region))), t.Region...)
+	b = append(b, s.tag(b)...)
+	return base64.RawURLEncoding.EncodeToString(b)
+}
+
+func (s *Sealer) tag(b []byte) []byte {
+	mac := hmac.New(sha256.New, s.secret)
+	mac.Write(b)
+	return mac.Sum(nil)[:tagSize]
+}
+
+// Open reads an outcome id. It returns [ErrMalformed] or [ErrForged].
+func (s *Sealer) Open(id string) (Ticket, error) {
+	if len(id) > maxID {
+		return Ticket{}, ErrMalformed
+	}
+	b, err := base64.RawURLEncoding.Strict().DecodeString(id)
+	if err != nil || len(b) < 1+nonceSize+1+keySize+tagSize || b[0] != ticketVersion {
+		return Ticket{}, ErrMalformed
+	}
+	body, tag := b[:len(b)-tagSize], b[len(b)-tagSize:]
+	if !hmac.Equal(tag, s.tag(body)) {
+		return Ticket{}, ErrForged
+	}
+	d := decoder{rest: body[1+nonceSize:]}
+	flags := d.byte()
+	t := Ticket{Variant: rollout.Old, Excluded: flags&flagExcluded != 0}
+	if flags&flagNew != 0 {
+		t.Variant = rollout.New
+	}
+	copy(t.UserKey[:], d.bytes(keySize))
+	t.Epoch = d.number(maxSum)
+	t.Minute = Minute(d.number(maxSum))
+	t.Rollout = string(d.bytes(int(d.byte())))
+	t.Region = rollout.Region(d.bytes(int(d.byte())))
+	if d.err != nil || len(d.rest) > 0 {
+		return Ticket{}, ErrMalformed
+	}
+	return t, nil
+}
+
+func (d *decoder) bytes(n int) []byte {
+	if len(d.rest) < n {
+		d.fail("too short")
+		return nil
+	}
+	b := d.rest[:n]
+	d.rest = d.rest[n:]
+	return b
+}
