@@ -69,6 +69,9 @@ type applying struct {
 	q     *gen.Queries
 	at    time.Time
 	state rollout.State // as it stands, step by step
+	// behind says that the state does not fit the audit trail's last entry. The next
+	// entry must tell.
+	behind bool
 	// written is the leaf of the last audit entry written; nil if none was.
 	written *writtenEntry
 }
@@ -138,6 +141,9 @@ func (a *applying) run(ctx context.Context, r Request, log *verification) (appli
 		}
 		broken = !report.OK
 	}
+	if a.behind, err = changedBehindTheLog(ctx, a.q, locked); err != nil {
+		return Applied{}, false, err
+	}
 	if err := a.reconcile(ctx); err != nil {
 		return Applied{}, false, err
 	}
@@ -170,6 +176,15 @@ func (a *applying) run(ctx context.Context, r Request, log *verification) (appli
 		}
 	}
 	return applied, result.Changed || reconciled || r.IdempotencyKey != "", nil
+}
+
+// changedBehindTheLog reports whether somebody wrote the state past the store.
+func changedBehindTheLog(ctx context.Context, q *gen.Queries, locked gen.LockClockRow) (bool, error) {
+	last, err := q.GetAudit(ctx, locked.Revision)
+	if errors.Is(err, sql.ErrNoRows) {
+		return false, nil // the entry is gone, which a verification finds by itself
+	}
+	return err == nil && last.StateDigest != digestOf(locked.Document), failed("reading the audit trail", err)
 }
 
 // reconcile records what somebody typed into feature_flags, as a change of its own.
@@ -210,10 +225,14 @@ func (a *applying) write(ctx context.Context, actor rollout.Actor, note string, 
 		Before: result.Before, After: result.After, Note: note, Warnings: append([]string{}, result.Warnings...), Source: actor.Source,
 		StateDigest: digestOf(document),
 	}
+	if a.behind {
+		entry.Warnings = append(entry.Warnings, behindTheLog+": see 'nlpcanary audit verify'")
+	}
 	written, err := appendAudit(ctx, a.q, entry)
 	if err != nil {
 		return result, err
 	}
+	a.behind = false
 	a.state, a.written = result.State, &written
 	result.Warnings = written.warnings
 	return result, nil

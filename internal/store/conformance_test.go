@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"database/sql"
+	"errors"
 	"path/filepath"
 	"sync"
 	"testing"
@@ -148,4 +149,13 @@ func (c *clock) advance(d time.Duration) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.at = c.at.Add(d)
+}
+
+// refusalCode is the code of a refusal; empty if the error is none.
+func refusalCode(err error) rollout.Code {
+	var refusal *rollout.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Code
+	}
+	return ""
 }

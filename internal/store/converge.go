@@ -32,7 +32,7 @@ type Awaited struct {
 
 // How often AwaitHonoured looks.
 const (
-	firstLook   = 10 * time.Millisecond
+	firstLook   = 2 * time.Millisecond
 	slowestLook = 100 * time.Millisecond
 )
 

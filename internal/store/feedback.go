@@ -15,7 +15,7 @@ func (s *Store) PutFeedback(ctx context.Context, f Feedback) error {
 	defer cancel()
 	params := gen.InsertFeedbackParams{
 		OutcomeID: f.OutcomeID, Rollout: f.Ticket.Rollout, Epoch: f.Ticket.Epoch, Variant: string(f.Ticket.Variant), Region: string(f.Ticket.Region),
-		Forced: f.Ticket.Excluded, Minute: int64(f.Ticket.Minute), Actor: f.Actor,
+		Excluded: f.Ticket.Excluded, Minute: int64(f.Ticket.Minute), Actor: f.Actor,
 		Quality: nullable(f.Feedback.Quality), Correct: nullable(f.Feedback.Correct), Wrong: nullable(f.Feedback.Wrong), Missed: nullable(f.Feedback.Missed),
 	}
 	return again(ctx, func() error {
@@ -43,7 +43,7 @@ func nullable(n *int) sql.NullInt64 {
 }
 
 // FeedbackSums adds up the selected feedback for each variant, without that on users
-// whom an override pinned. A variant without feedback is not in the map.
+// in neither cohort (Ticket.Excluded). A variant without feedback is not in the map.
 func (s *Store) FeedbackSums(ctx context.Context, query OutcomeQuery) (map[rollout.Variant]FeedbackSum, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/ed25519"
 	"encoding/base64"
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -52,21 +53,30 @@ func (s *Store) AuditHead(ctx context.Context) (string, error) {
 // openHead reads a signed head. What cannot be read is refused; a head that can be
 // read and is not signed by this installation comes with the problem in words.
 func (s *Store) openHead(text string) (tree tlog.Tree, problem string, err error) {
+	malformed := &rollout.Refusal{
+		Code: rollout.CodeInvalid, Field: "head", Message: "this is not a signed head of the audit trail",
+		Hint: "give the whole output of 'nlpcanary audit head', its last line included",
+	}
 	body, _, found := strings.Cut(text, "\n\n")
 	if tree, err = parseHead(body + "\n"); err != nil || !found {
-		return tlog.Tree{}, "", &rollout.Refusal{
-			Code: rollout.CodeInvalid, Field: "head", Message: "this is not a signed head of the audit trail",
-			Hint: "give the whole output of 'nlpcanary audit head', its last line included",
-		}
+		return tlog.Tree{}, "", malformed
 	}
 	_, verifier, err := headKeys(s.signer)
 	if err != nil {
 		return tlog.Tree{}, "", err
 	}
-	if _, err := note.Open([]byte(text), note.VerifierList(verifier)); err != nil {
+	_, err = note.Open([]byte(text), note.VerifierList(verifier))
+	var (
+		otherKey *note.UnverifiedNoteError
+		changed  *note.InvalidSignatureError
+	)
+	switch {
+	case err == nil:
+		return tree, "", nil
+	case errors.As(err, &otherKey), errors.As(err, &changed):
 		return tree, "the head is not signed by this installation's key: it was changed, it is of another installation, or the key was replaced", nil
 	}
-	return tree, "", nil
+	return tlog.Tree{}, "", malformed
 }
 
 func formatHead(tree tlog.Tree) string {

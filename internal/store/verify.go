@@ -2,15 +2,12 @@ package store
 
 import (
 	"context"
-	"database/sql"
-	"errors"
 	"fmt"
 	"math"
 
 	"golang.org/x/mod/sumdb/tlog"
 
 	"github.com/nlpcanary/nlpcanary/internal/store/gen"
-	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
 // VerifyAudit checks the whole log against itself, the state and the history; and,
@@ -91,9 +88,16 @@ func (v *verification) run(ctx context.Context, q *gen.Queries) error {
 		if err != nil {
 			return err
 		}
+		history, err := historyBetween(ctx, q, v.entries+1, v.entries+int64(len(rows)))
+		if err != nil {
+			return err
+		}
 		for _, row := range rows {
 			if err := v.add(ctx, q, row, hashes); err != nil {
 				return err
+			}
+			if v.problem == "" {
+				v.checkEntry(history[row.Revision])
 			}
 			if v.problem != "" {
 				return nil
@@ -245,31 +249,7 @@ func (v *verification) checkEnd(ctx context.Context, q *gen.Queries, revision in
 		v.bad(revision, "there is a stored hash %d after the last entry", extra[0].Idx)
 		return nil
 	}
-	return v.checkHistory(ctx, q, document)
-}
-
-// checkHistory compares the newest row that nlpcanary wrote to nlp_rollout_config
-// with the state.
-func (v *verification) checkHistory(ctx context.Context, q *gen.Queries, document string) error {
-	state, err := decodeState(v.entries, document)
-	if err != nil {
-		return err
-	}
-	row, err := q.NewestOwnHistory(ctx)
-	if errors.Is(err, sql.ErrNoRows) {
-		v.bad(state.Rollout.Epoch, "nlp_rollout_config has none of the rows that were written to it")
-		return nil
-	}
-	if err != nil {
-		return failed("reading nlp_rollout_config", err)
-	}
-	r := state.Rollout
-	if row.Rollout != r.Name || rollout.Stage(row.CurrentStage) != r.Stage || rollout.Percent(row.RolloutPercentage) != r.Percentage ||
-		row.UpdatedBy != r.UpdatedBy || row.Notes != r.Notes {
-		v.bad(row.Revision, "the newest row of nlp_rollout_config (id %d) says stage %d, %d %%, by %q, and the state says stage %d, %d %%, by %q",
-			row.ID, row.CurrentStage, row.RolloutPercentage, row.UpdatedBy, r.Stage, r.Percentage, r.UpdatedBy)
-	}
-	return nil
+	return v.checkHistoryAfterEnd(ctx, q)
 }
 
 // checkHead reports whether the log extends the earlier head.

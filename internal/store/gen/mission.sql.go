@@ -205,15 +205,19 @@ func (q *Queries) ListHistory(ctx context.Context, arg ListHistoryParams) ([]Lis
 	return items, nil
 }
 
-const NewestOwnHistory = `-- name: NewestOwnHistory :one
+const OwnHistory = `-- name: OwnHistory :many
 SELECT id, current_stage, rollout_percentage, updated_at, COALESCE(updated_by, '') AS updated_by, COALESCE(notes, '') AS notes, rollout, revision
 FROM nlp_rollout_config
-WHERE revision > 0
-ORDER BY revision DESC, id DESC
-LIMIT 1
+WHERE revision >= $1 AND revision <= $2 AND revision > 0
+ORDER BY revision, id
 `
 
-type NewestOwnHistoryRow struct {
+type OwnHistoryParams struct {
+	First int64
+	Last  int64
+}
+
+type OwnHistoryRow struct {
 	ID                int32
 	CurrentStage      int32
 	RolloutPercentage int32
@@ -224,20 +228,37 @@ type NewestOwnHistoryRow struct {
 	Revision          int64
 }
 
-func (q *Queries) NewestOwnHistory(ctx context.Context) (NewestOwnHistoryRow, error) {
-	row := q.db.QueryRowContext(ctx, NewestOwnHistory)
-	var i NewestOwnHistoryRow
-	err := row.Scan(
-		&i.ID,
-		&i.CurrentStage,
-		&i.RolloutPercentage,
-		&i.UpdatedAt,
-		&i.UpdatedBy,
-		&i.Notes,
-		&i.Rollout,
-		&i.Revision,
-	)
-	return i, err
+// The rows that nlpcanary wrote, or took over, in a range of revisions.
+func (q *Queries) OwnHistory(ctx context.Context, arg OwnHistoryParams) ([]OwnHistoryRow, error) {
+	rows, err := q.db.QueryContext(ctx, OwnHistory, arg.First, arg.Last)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []OwnHistoryRow
+	for rows.Next() {
+		var i OwnHistoryRow
+		if err := rows.Scan(
+			&i.ID,
+			&i.CurrentStage,
+			&i.RolloutPercentage,
+			&i.UpdatedAt,
+			&i.UpdatedBy,
+			&i.Notes,
+			&i.Rollout,
+			&i.Revision,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const UpdateFlag = `-- name: UpdateFlag :execrows

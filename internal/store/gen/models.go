@@ -35,7 +35,7 @@ type NlpcanaryFeedback struct {
 	Epoch     int64
 	Variant   string
 	Region    string
-	Forced    bool
+	Excluded  bool
 	Minute    int64
 	Actor     string
 	Quality   sql.NullInt64

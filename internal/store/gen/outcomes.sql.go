@@ -11,7 +11,7 @@ import (
 )
 
 const GetFeedback = `-- name: GetFeedback :one
-SELECT outcome_id, rollout, epoch, variant, region, forced, minute, actor, quality, correct, wrong, missed FROM nlpcanary_feedback WHERE outcome_id = $1
+SELECT outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed FROM nlpcanary_feedback WHERE outcome_id = $1
 `
 
 func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryFeedback, error) {
@@ -23,7 +23,7 @@ func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryF
 		&i.Epoch,
 		&i.Variant,
 		&i.Region,
-		&i.Forced,
+		&i.Excluded,
 		&i.Minute,
 		&i.Actor,
 		&i.Quality,
@@ -35,7 +35,7 @@ func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryF
 }
 
 const InsertFeedback = `-- name: InsertFeedback :execrows
-INSERT INTO nlpcanary_feedback (outcome_id, rollout, epoch, variant, region, forced, minute, actor, quality, correct, wrong, missed)
+INSERT INTO nlpcanary_feedback (outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
         $9, $10, $11, $12)
 ON CONFLICT (outcome_id) DO NOTHING
@@ -47,7 +47,7 @@ type InsertFeedbackParams struct {
 	Epoch     int64
 	Variant   string
 	Region    string
-	Forced    bool
+	Excluded  bool
 	Minute    int64
 	Actor     string
 	Quality   sql.NullInt64
@@ -63,7 +63,7 @@ func (q *Queries) InsertFeedback(ctx context.Context, arg InsertFeedbackParams) 
 		arg.Epoch,
 		arg.Variant,
 		arg.Region,
-		arg.Forced,
+		arg.Excluded,
 		arg.Minute,
 		arg.Actor,
 		arg.Quality,
@@ -171,7 +171,7 @@ WHERE rollout = $1
     AND (CAST($2 AS bigint) = 0 OR epoch = $2)
     AND (CAST($3 AS boolean) OR region = $4)
     AND minute >= $5 AND minute < $6
-    AND NOT forced
+    AND NOT excluded
 GROUP BY variant
 `
 
@@ -194,7 +194,7 @@ type SumFeedbackRow struct {
 	Missed   int64
 }
 
-// Users that an override pinned are in neither cohort.
+// Users who were not where their bucket would have put them are in neither cohort.
 func (q *Queries) SumFeedback(ctx context.Context, arg SumFeedbackParams) ([]SumFeedbackRow, error) {
 	rows, err := q.db.QueryContext(ctx, SumFeedback,
 		arg.Rollout,

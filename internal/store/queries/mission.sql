@@ -30,12 +30,12 @@ LIMIT sqlc.arg(most);
 -- name: CountHistory :one
 SELECT count(*) FROM nlp_rollout_config;
 
--- name: NewestOwnHistory :one
+-- name: OwnHistory :many
+-- The rows that nlpcanary wrote, or took over, in a range of revisions.
 SELECT id, current_stage, rollout_percentage, updated_at, COALESCE(updated_by, '') AS updated_by, COALESCE(notes, '') AS notes, rollout, revision
 FROM nlp_rollout_config
-WHERE revision > 0
-ORDER BY revision DESC, id DESC
-LIMIT 1;
+WHERE revision >= sqlc.arg(first) AND revision <= sqlc.arg(last) AND revision > 0
+ORDER BY revision, id;
 
 -- name: AdoptHistory :exec
 UPDATE nlp_rollout_config SET revision = sqlc.arg(revision), rollout = sqlc.arg(rollout), updated_at = sqlc.arg(updated_at)

@@ -13,8 +13,8 @@ WHERE rollout = sqlc.arg(rollout)
     AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until);
 
 -- name: InsertFeedback :execrows
-INSERT INTO nlpcanary_feedback (outcome_id, rollout, epoch, variant, region, forced, minute, actor, quality, correct, wrong, missed)
-VALUES (sqlc.arg(outcome_id), sqlc.arg(rollout), sqlc.arg(epoch), sqlc.arg(variant), sqlc.arg(region), sqlc.arg(forced), sqlc.arg(minute), sqlc.arg(actor),
+INSERT INTO nlpcanary_feedback (outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed)
+VALUES (sqlc.arg(outcome_id), sqlc.arg(rollout), sqlc.arg(epoch), sqlc.arg(variant), sqlc.arg(region), sqlc.arg(excluded), sqlc.arg(minute), sqlc.arg(actor),
         sqlc.narg(quality), sqlc.narg(correct), sqlc.narg(wrong), sqlc.narg(missed))
 ON CONFLICT (outcome_id) DO NOTHING;
 
@@ -22,7 +22,7 @@ ON CONFLICT (outcome_id) DO NOTHING;
 SELECT * FROM nlpcanary_feedback WHERE outcome_id = sqlc.arg(outcome_id);
 
 -- name: SumFeedback :many
--- Users that an override pinned are in neither cohort.
+-- Users who were not where their bucket would have put them are in neither cohort.
 SELECT variant,
     CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
     CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
@@ -31,5 +31,5 @@ WHERE rollout = sqlc.arg(rollout)
     AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
     AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
     AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until)
-    AND NOT forced
+    AND NOT excluded
 GROUP BY variant;

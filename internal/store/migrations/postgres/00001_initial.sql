@@ -126,7 +126,7 @@ CREATE TABLE nlpcanary_feedback (
     epoch      bigint NOT NULL,
     variant    text NOT NULL,
     region     text NOT NULL,
-    forced     boolean NOT NULL,
+    excluded   boolean NOT NULL,
     minute     bigint NOT NULL, -- when the text was processed, minutes since 1970
     actor      text NOT NULL,
     quality    bigint,          -- null where there was no mark

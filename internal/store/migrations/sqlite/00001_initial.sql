@@ -115,7 +115,7 @@ CREATE TABLE nlpcanary_feedback (
     epoch      BIGINT NOT NULL,
     variant    TEXT NOT NULL,
     region     TEXT NOT NULL,
-    forced     BOOLEAN NOT NULL,
+    excluded   BOOLEAN NOT NULL,
     minute     BIGINT NOT NULL, -- when the text was processed, minutes since 1970
     actor      TEXT NOT NULL,
     quality    BIGINT,          -- null where there was no mark
