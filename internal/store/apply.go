@@ -88,7 +88,7 @@ func (s *Store) apply(ctx context.Context, r Request) (Applied, error) {
 			return Applied{}, err
 		}
 	}
-	a := &applying{store: s, at: s.now().UTC().Truncate(time.Microsecond)}
+	a := &applying{store: s}
 	var applied Applied
 	err := s.transact(ctx, "changing the state", func(q *gen.Queries) (commit bool, err error) {
 		a.q = q
@@ -127,6 +127,7 @@ func (a *applying) run(ctx context.Context, r Request, log *verification) (appli
 	if a.state, err = decodeState(locked.Revision, locked.Document); err != nil {
 		return Applied{}, false, err
 	}
+	a.at = a.timeOfChange()
 	if r.IdempotencyKey != "" && !r.DryRun {
 		first, found, err := a.firstAnswer(ctx, r)
 		if err != nil || found {
@@ -176,6 +177,21 @@ func (a *applying) run(ctx context.Context, r Request, log *verification) (appli
 		}
 	}
 	return applied, result.Changed || reconciled || r.IdempotencyKey != "", nil
+}
+
+// clockSkew is how far the clocks of two machines are taken to differ at most.
+const clockSkew = time.Minute
+
+// timeOfChange is now, but not before the last change, which another machine's clock
+// may have stamped: changes made one after the other are told apart from doubles by
+// their times. It must be asked under the lock. A last change from further ahead
+// than clocks differ is not followed, or one wrong clock would stop time for all.
+func (a *applying) timeOfChange() time.Time {
+	now, last := timeOf(a.store.now()), a.state.Last.At
+	if ahead := last.Sub(now); ahead > 0 && ahead <= clockSkew {
+		return last
+	}
+	return now
 }
 
 // changedBehindTheLog reports whether somebody wrote the state past the store.

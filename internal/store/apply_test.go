@@ -274,3 +274,27 @@ func TestConcurrentChangesLeaveNoGaps(t *testing.T) {
 		wantSound(t, stores[0])
 	})
 }
+
+// Two machines' clocks differ: the time of changes does not go back, and a double
+// is recognised. One clock that is far ahead does not stop time.
+func TestClocksThatDiffer(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database) {
+		right, ahead := newClock(), newClock()
+		ahead.advance(10 * time.Second)
+		a, b := d.openAt(t, ahead.now), d.openAt(t, right.now)
+		mustApply(t, a, Request{Change: rollout.Rollback{Target: 0}, Actor: operator("ann")})
+		first := mustApply(t, a, Request{Change: rollout.Advance{}, Actor: admin("ann")})
+		var conflict *rollout.ConflictError
+		if _, err := b.Apply(t.Context(), Request{Change: rollout.Advance{}, Actor: admin("bob")}); !errors.As(err, &conflict) || conflict.LastBy != "ann" {
+			t.Errorf("a double from a slow clock: %v", err)
+		}
+		if next := mustApply(t, b, Request{Change: rollout.ClearCache{}, Actor: operator("bob")}); next.At.Before(first.At) {
+			t.Errorf("time went back from %s to %s", first.At, next.At)
+		}
+		ahead.advance(24 * time.Hour)
+		mustApply(t, a, Request{Change: rollout.ClearCache{}, Actor: operator("ann")})
+		if next := mustApply(t, b, Request{Change: rollout.ClearCache{}, Actor: operator("bob")}); !next.At.Equal(right.now()) {
+			t.Errorf("the wrong clock is followed to %s", next.At)
+		}
+	})
+}

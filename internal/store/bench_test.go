@@ -81,7 +81,7 @@ func grow(tb testing.TB, s *Store, revision int64) {
 }
 
 func growABit(ctx context.Context, s *Store, q *gen.Queries, revision int64) error {
-	a := &applying{store: s, q: q, at: timeOf(s.now())}
+	a := &applying{store: s, q: q}
 	for range 2000 {
 		if _, _, err := a.run(ctx, Request{Change: rollout.ClearCache{}, Actor: operator("ann"), Note: "a change like many others"}, nil); err != nil {
 			return err
