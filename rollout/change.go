@@ -109,7 +109,7 @@ type Result struct {
 func (s State) Apply(change Change, c Context) (Result, error) {
 	if need := change.Needs(); !c.Actor.Role.May(need) {
 		return Result{}, refuse(CodeForbidden,
-			fmt.Sprintf("%q needs the role %s, and %q has the role %q", change.Action(), leastRole(need), clip(c.Actor.Name), clip(string(c.Actor.Role))),
+			fmt.Sprintf("%q needs the role %s, and %q has the role %q", change.Action(), LeastRole(need), clip(c.Actor.Name), clip(string(c.Actor.Role))),
 			"ask somebody who has that role")
 	}
 	if err := c.check(); err != nil {

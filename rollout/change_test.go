@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -71,6 +73,61 @@ func TestAppliedChangeIsTheLast(t *testing.T) {
 	}
 	wantJSON(t, result.Before, "0")
 	wantJSON(t, result.After, "2")
+}
+
+// Apply never writes to the state it is applied to: neither to its lists nor to
+// the spare room behind them, which other states may share.
+func TestApplyNeverModifiesItsReceiver(t *testing.T) {
+	roomy := func(s rollout.State) rollout.State {
+		for i := range 3 {
+			name := fmt.Sprint("m", i)
+			s = must(s, rollout.CreateFlag{Name: name})
+			s = pinned(s, rollout.UserID(name), rollout.New)
+			s = must(s, rollout.CreateToken{ID: name, Name: name, Role: rollout.RoleClient, Hash: rollout.HashToken(name)})
+			s.Past = append(s.Past, rollout.Past{Name: name})
+		}
+		s.Flags, s.Overrides = slices.Grow(s.Flags, 9), slices.Grow(s.Overrides, 9)
+		s.Tokens, s.Past = slices.Grow(s.Tokens, 9), slices.Grow(s.Past, 9)
+		return s
+	}
+	// everything is the state with what its lists could still hold.
+	everything := func(s rollout.State) rollout.State {
+		s.Flags, s.Overrides = slices.Clone(s.Flags[:cap(s.Flags)]), slices.Clone(s.Overrides[:cap(s.Overrides)])
+		s.Tokens, s.Past = slices.Clone(s.Tokens[:cap(s.Tokens)]), slices.Clone(s.Past[:cap(s.Past)])
+		return s
+	}
+	for _, c := range []struct {
+		name   string
+		state  rollout.State
+		change rollout.Change
+	}{
+		{"advance", at(rollout.Expanded), rollout.Advance{}},
+		{"rollback", at(rollout.Expanded), rollout.Rollback{}},
+		{"set a flag", at(rollout.Expanded), rollout.SetFlag{Name: rollout.KillSwitch}},
+		{"create the first flag", at(rollout.Expanded), rollout.CreateFlag{Name: "A"}},
+		{"create the last flag", at(rollout.Expanded), rollout.CreateFlag{Name: "z"}},
+		{"find flags", at(rollout.Expanded), rollout.DirectFlags{}},
+		{"pin", at(rollout.Expanded), rollout.AddOverride{Variant: rollout.New}},
+		{"turn a pin", at(rollout.Expanded), rollout.AddOverride{User: keyer.Key("m1"), Variant: rollout.Old}},
+		{"unpin", at(rollout.Expanded), rollout.RemoveOverride{User: keyer.Key("m1")}},
+		{"create a token", at(rollout.Expanded), rollout.CreateToken{ID: "a", Name: "a", Role: rollout.RoleClient, Hash: rollout.HashToken("a")}},
+		{"revoke a token", at(rollout.Expanded), rollout.RevokeToken{ID: "m1"}},
+		{"set a setting", at(rollout.Expanded), rollout.SetSetting{Key: "soak", Value: "enforce"}},
+		{"clear the cache", at(rollout.Expanded), rollout.ClearCache{}},
+		{"finalise", at(rollout.FullRollout), rollout.Finalise{}},
+		{"start", at(rollout.Disabled), nextRollout},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := roomy(c.state)
+			before := everything(s)
+			if !apply(t, s, c.change, by(ann)).Changed {
+				t.Fatal("nothing was changed, so this shows nothing")
+			}
+			if diff := cmp.Diff(before, everything(s)); diff != "" {
+				t.Errorf("the receiver was modified:\n%s", diff)
+			}
+		})
+	}
 }
 
 func TestConflict(t *testing.T) {

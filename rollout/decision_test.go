@@ -126,10 +126,13 @@ func TestStaleDecision(t *testing.T) {
 
 // Only a finalised rollout may be held when stale, and only if it was asked for.
 func TestHoldsWhenStale(t *testing.T) {
+	contradictory := at(rollout.FullRollout) // as if the stored state had been edited
+	contradictory.Settings.WhenStale = rollout.StaleHold
 	for name, c := range map[string]struct {
 		state rollout.State
 		holds bool
 	}{
+		"edited by hand":    {contradictory, false},
 		"under way":         {at(rollout.FullRollout), false},
 		"finalised":         {finalised(), false},
 		"finalised, hold":   {holding(), true},

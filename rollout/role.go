@@ -56,8 +56,8 @@ func (r Role) May(p Permission) bool {
 	return false
 }
 
-// leastRole names the humblest role that has the permission, for messages.
-func leastRole(p Permission) Role {
+// LeastRole names the humblest role that has the permission, for messages.
+func LeastRole(p Permission) Role {
 	for _, r := range []Role{RoleClient, RoleViewer, RoleOperator} {
 		if r.May(p) {
 			return r

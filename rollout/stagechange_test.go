@@ -179,6 +179,7 @@ func TestRollbackIsAllowedInEveryState(t *testing.T) {
 		"latched":             rolledBack(at(rollout.FullRollout), rollout.HalfRollout),
 		"finalised":           finalised(),
 		"finalised, holding":  holding(),
+		"latched, finalised":  must(rolledBack(at(rollout.FullRollout), rollout.FullRollout), rollout.Finalise{}),
 		"with overrides":      pinned(at(rollout.Expanded), "user-1", rollout.New),
 		"just advanced":       must(at(rollout.Expanded), rollout.Advance{}),
 	}
