@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"io"
 	"sync"
 	"testing"
 	"time"
@@ -295,6 +296,35 @@ func TestClocksThatDiffer(t *testing.T) {
 		mustApply(t, a, Request{Change: rollout.ClearCache{}, Actor: operator("ann")})
 		if next := mustApply(t, b, Request{Change: rollout.ClearCache{}, Actor: operator("bob")}); !next.At.Equal(right.now()) {
 			t.Errorf("the wrong clock is followed to %s", next.At)
+		}
+	})
+}
+
+// When a COMMIT fails the store finds out whether the change was made, or says that
+// it does not know.
+func TestCommitWithUnknownOutcome(t *testing.T) {
+	onBoth(t, func(t *testing.T, d *database) {
+		s := d.open(t)
+		mustApply(t, s, Request{Change: rollout.ClearCache{}, Actor: operator("ann")})
+		entry := mustAudit(t, s, AuditQuery{})[0]
+		broke := &commitError{failed("changing the state", io.ErrUnexpectedEOF)}
+		made := &writtenEntry{revision: entry.Revision, leaf: entry.leaf()}
+		if err := s.settle(t.Context(), made, broke); err != nil {
+			t.Errorf("a change that was made: %v", err)
+		}
+		for name, lost := range map[string]*writtenEntry{
+			"another change came instead": {revision: entry.Revision},
+			"nothing came":                {revision: entry.Revision + 1, leaf: entry.leaf()},
+		} {
+			if err := s.settle(t.Context(), lost, broke); !errors.Is(err, ErrDatabase) || errors.Is(err, ErrUnknownOutcome) {
+				t.Errorf("%s: %v", name, err)
+			}
+		}
+		if err := s.Close(); err != nil {
+			t.Fatal(err)
+		}
+		if err := s.settle(t.Context(), made, broke); !errors.Is(err, ErrUnknownOutcome) || !errors.Is(err, ErrDatabase) {
+			t.Errorf("a database that cannot be asked: %v", err)
 		}
 	})
 }

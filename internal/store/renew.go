@@ -3,7 +3,6 @@ package store
 import (
 	"context"
 	"database/sql"
-	"fmt"
 	"sync/atomic"
 	"time"
 
@@ -113,12 +112,4 @@ func (s *Store) Instances(ctx context.Context) ([]Instance, error) {
 		})
 	}
 	return instances, nil
-}
-
-// String says which instance it is, for messages.
-func (i Instance) String() string {
-	if i.Region == "" {
-		return i.ID
-	}
-	return fmt.Sprintf("%s (%s)", i.ID, i.Region)
 }
