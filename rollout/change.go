@@ -128,7 +128,7 @@ func (s State) Apply(change Change, c Context) (Result, error) {
 		return Result{}, err
 	}
 	if draft.NewArchitectureEnabled() != s.NewArchitectureEnabled() {
-		draft.Rollout.Epoch = draft.Revision
+		draft.Rollout.Epoch, draft.Rollout.EpochSince = draft.Revision, c.At
 	}
 	result := Result{State: draft, Action: change.Action(), Subject: eff.subject, Warnings: eff.warnings, Changed: !eff.unchanged, StageEntry: eff.stageEntry}
 	if eff.unchanged {
@@ -227,7 +227,7 @@ func (s *State) enter(stage Stage, action Action, c Context) {
 	r := &s.Rollout
 	if r.Stage != stage || action == ActionStart {
 		r.Stage, r.Percentage, r.Epoch = stage, stage.Percentage(), s.Revision
-		r.StageSince = c.At
+		r.StageSince, r.EpochSince = c.At, c.At
 	}
 	r.UpdatedAt, r.UpdatedBy, r.Notes, r.LastAction = c.At, c.Actor.Name, c.Note, action
 }

@@ -230,7 +230,7 @@ func TestStateJSON(t *testing.T) {
 		"last": {"action": "initialise", "by": "system", "at": "2026-03-01T12:00:00Z"},
 		"rollout": {
 			"name": "nlp", "old_name": "single", "new_name": "ensemble", "salt": "",
-			"stage": 4, "percentage": 100, "epoch": 1,
+			"stage": 4, "percentage": 100, "epoch": 1, "epoch_since": "2026-03-01T12:00:00Z",
 			"started_at": "2026-03-01T12:00:00Z", "stage_since": "2026-03-01T12:00:00Z",
 			"updated_at": "2026-03-01T12:00:00Z", "updated_by": "system",
 			"notes": "Initial state: new architecture already at 100%", "last_action": "initialise",

@@ -17,7 +17,7 @@ func TestKillSwitch(t *testing.T) {
 	if off.State.NewArchitectureEnabled() || off.State.EffectivePercentage() != 0 || !off.Changed || off.StageEntry {
 		t.Errorf("killed, the state is %+v", off.State)
 	}
-	if r := off.State.Rollout; r.Stage != rollout.HalfRollout || r.Percentage != 50 || r.Epoch != off.State.Revision {
+	if r := off.State.Rollout; r.Stage != rollout.HalfRollout || r.Percentage != 50 || r.Epoch != off.State.Revision || !r.EpochSince.Equal(later) || !r.StageSince.Equal(start) {
 		t.Errorf("killed, the rollout is %+v, want the same stage in a new epoch", r)
 	}
 	if off.Subject != "flag/"+rollout.KillSwitch || !strings.Contains(string(off.Before), `"enabled":true`) || !strings.Contains(string(off.After), `"enabled":false`) {

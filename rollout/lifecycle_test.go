@@ -28,7 +28,7 @@ func TestStart(t *testing.T) {
 			result := apply(t, s, nextRollout, ctx)
 			want := rollout.Rollout{
 				Name: "nlp-2", OldName: "ensemble", NewName: "transformer", Salt: "0f8c2b7e",
-				Stage: rollout.Disabled, Percentage: 0, Epoch: s.Revision + 1,
+				Stage: rollout.Disabled, Percentage: 0, Epoch: s.Revision + 1, EpochSince: later,
 				StartedAt: later, StageSince: later, UpdatedAt: later, UpdatedBy: ann.Name,
 				Notes: "the next one", LastAction: rollout.ActionStart,
 			}

@@ -153,7 +153,10 @@ func checkStep(t *rapid.T, s rollout.State, result rollout.Result, change rollou
 	if was.Rollout.Latched && !is.Rollout.Latched && c.Actor.Source == rollout.SourceGuardian && !started {
 		t.Fatalf("automation released the latch by %+v", change)
 	}
-	was.Rollout.Epoch = is.Rollout.Epoch // the kill switch may move it
+	if moved := is.Rollout.EpochSince; restarted && !moved.Equal(c.At) || !restarted && !moved.Equal(was.Rollout.EpochSince) {
+		t.Fatalf("%+v: the epoch began at %s and now at %s", change, was.Rollout.EpochSince, moved)
+	}
+	was.Rollout.Epoch, was.Rollout.EpochSince = is.Rollout.Epoch, is.Rollout.EpochSince // the kill switch may move it
 	if result.StageEntry != (is.Rollout != was.Rollout) {
 		t.Fatalf("%+v: in the history of stages %t, rollout was %+v, is %+v", change, result.StageEntry, was.Rollout, is.Rollout)
 	}

@@ -19,7 +19,7 @@ func TestAdvanceEntersTheNextStage(t *testing.T) {
 			result := apply(t, s, rollout.Advance{}, c)
 			got, want := result.State.Rollout, s.Rollout
 			want.Stage, want.Percentage = from+1, (from + 1).Percentage()
-			want.Epoch, want.StageSince = s.Revision+1, later
+			want.Epoch, want.EpochSince, want.StageSince = s.Revision+1, later, later
 			want.UpdatedAt, want.UpdatedBy, want.Notes, want.LastAction = later, ann.Name, "looks good", rollout.ActionAdvance
 			if got != want {
 				t.Errorf("the rollout is\n%+v, want\n%+v", got, want)

@@ -51,8 +51,9 @@ type Rollout struct {
 	// Epoch is the revision at which the present split of users began: the stage
 	// was entered, or the kill switch was turned. Evidence is never carried from
 	// one epoch to another.
-	Epoch     int64     `json:"epoch"`
-	StartedAt time.Time `json:"started_at"`
+	Epoch      int64     `json:"epoch"`
+	EpochSince time.Time `json:"epoch_since"`
+	StartedAt  time.Time `json:"started_at"`
 	// StageSince is when the present stage was entered: soak counts from here.
 	StageSince time.Time `json:"stage_since"`
 	// UpdatedAt, UpdatedBy, Notes and LastAction tell of the last advance, rollback,
@@ -99,7 +100,7 @@ func Initial(at time.Time) State {
 		Last:     Last{ActionInitialise, "system", at},
 		Rollout: Rollout{
 			Name: DefaultName, OldName: "single", NewName: "ensemble",
-			Stage: FullRollout, Percentage: FullRollout.Percentage(), Epoch: 1,
+			Stage: FullRollout, Percentage: FullRollout.Percentage(), Epoch: 1, EpochSince: at,
 			StartedAt: at, StageSince: at, UpdatedAt: at, UpdatedBy: "system",
 			Notes:      "Initial state: new architecture already at 100%",
 			LastAction: ActionInitialise,
