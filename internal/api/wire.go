@@ -160,6 +160,8 @@ type Change struct {
 	Changed   bool            `json:"changed"`
 	DryRun    bool            `json:"dry_run,omitempty"`
 	Warnings  []string        `json:"warnings"`
+	// Convergence tells which instances honour a turned kill switch.
+	Convergence *Convergence `json:"convergence,omitempty"`
 }
 
 // Recommendations answers GET /api/v1/admin/nlp-canary/recommendations.
@@ -279,6 +281,8 @@ type Problem struct {
 	// Of a conflict: the revision that stands, and who made it.
 	CurrentRevision int64  `json:"current_revision,omitempty"`
 	ChangedBy       string `json:"changed_by,omitempty"`
+
+	retryAfter int // seconds, for the header
 }
 
 // ProblemField is one field that broke a rule.

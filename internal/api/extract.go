@@ -1,0 +1,129 @@
+package api
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+
+	"github.com/nlpcanary/nlpcanary/extract"
+	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/outcome"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// maxText is the longest text that the API takes, in bytes. Escapes may make its
+// JSON longer, so the body may be.
+const (
+	maxText = 1 << 20
+	maxBody = maxText + maxText/4
+)
+
+type extractInput struct {
+	Body struct {
+		UserID   string `json:"user_id" doc:"1 to 256 bytes of UTF-8 without control characters. Never kept or logged."`
+		Text     string `json:"text" doc:"At most 1 MiB."`
+		Language string `json:"language,omitempty" enum:"ru,en," doc:"ru or en; found out if not given."`
+	}
+}
+
+type extractOutput struct{ Body Extraction }
+
+type feedbackInput struct {
+	ID   string `path:"id" maxLength:"400" doc:"The outcome_id of an extraction."`
+	Body struct {
+		Quality *int `json:"quality,omitempty" doc:"1 to 10."`
+		Correct *int `json:"correct,omitempty" doc:"Descriptions that were found rightly."`
+		Wrong   *int `json:"wrong,omitempty" doc:"Descriptions that were found wrongly."`
+		Missed  *int `json:"missed,omitempty" doc:"Descriptions that were not found."`
+	}
+}
+
+type feedbackOutput struct {
+	Body struct {
+		Message      string `json:"message"`
+		Architecture string `json:"architecture"`
+	}
+}
+
+func (a *API) extractRoutes() {
+	handle(a, route{method: "POST", path: "/api/v1/extract", id: "extract", needs: rollout.Report, maxBody: maxBody,
+		summary: "Extract descriptions from a text with the architecture of the user's cohort",
+		about:   "If new fails or is too slow, old answers within the same request."}, a.extraction)
+	handle(a, route{method: "POST", path: "/api/v1/outcomes/{id}/feedback", id: "feedback", needs: rollout.Report,
+		summary: "Say how good an extraction was"}, a.feedback)
+}
+
+func (a *API) extraction(ctx context.Context, in *extractInput) (*extractOutput, error) {
+	if a.config.Dispatcher == nil {
+		return nil, newProblem(http.StatusServiceUnavailable, codeOverloaded, "no architecture runs here", "ask a server")
+	}
+	user, err := rollout.ParseUserID(in.Body.UserID)
+	if err != nil {
+		return nil, err
+	}
+	if n := len(in.Body.Text); n > maxText {
+		return nil, &extract.TooLongError{Bytes: n, Limit: maxText}
+	}
+	leave, err := a.extract.enter(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer leave()
+	doc := extract.Document{Language: extract.Language(in.Body.Language), Text: in.Body.Text}
+	answer, err := a.config.Dispatcher.Extract(ctx, user, doc)
+	if err != nil {
+		a.metrics.extracted(answer, err)
+		return nil, err
+	}
+	a.metrics.extracted(answer, nil)
+	return &extractOutput{extractionBody(doc.Text, answer)}, nil
+}
+
+func extractionBody(text string, answer dispatch.Answer) Extraction {
+	d := answer.Decision
+	e := Extraction{
+		Architecture: string(answer.Served), Reason: string(d.Reason), Bucket: bucketBody(d.Bucket), Stage: int(d.Stage), Revision: d.Revision,
+		Fallback: answer.Fallback, FallbackReason: answer.FallbackReason, OutcomeID: answer.OutcomeID,
+		ProcessingTimeMS: float64(answer.ProcessingTime.Microseconds()) / 1000,
+		Language:         string(answer.Result.Language), Descriptions: []Description{},
+	}
+	for _, f := range answer.Result.Degraded {
+		e.Degraded = append(e.Degraded, fmt.Sprintf("%s: %s", f.Processor, f.Reason))
+	}
+	spans := extract.RuneSpans(text, answer.Result.Descriptions)
+	for i, d := range answer.Result.Descriptions {
+		e.Descriptions = append(e.Descriptions, Description{
+			Type: string(d.Type), Text: d.Content, Start: spans[i].Start, End: spans[i].End, StartByte: d.Start, EndByte: d.End,
+			Confidence: d.Confidence, Priority: d.Priority, Quality: d.Quality, Sources: orEmpty(d.Sources), Consensus: d.Consensus,
+		})
+	}
+	return e
+}
+
+func bucketBody(b rollout.Bucket) *int {
+	if b == rollout.NoBucket {
+		return nil
+	}
+	n := int(b)
+	return &n
+}
+
+func (a *API) feedback(ctx context.Context, in *feedbackInput) (*feedbackOutput, error) {
+	ticket, err := a.config.Sealer.Open(in.ID)
+	if err != nil {
+		return nil, err
+	}
+	said := outcome.Feedback{Quality: in.Body.Quality, Correct: in.Body.Correct, Wrong: in.Body.Wrong, Missed: in.Body.Missed}
+	if err := said.Validate(); err != nil {
+		return nil, err
+	}
+	err = a.config.Store.PutFeedback(ctx, store.Feedback{OutcomeID: in.ID, Ticket: ticket, Feedback: said, Actor: actor(ctx).Name})
+	if err != nil {
+		return nil, err
+	}
+	out := &feedbackOutput{}
+	out.Body.Message = "Thank you: it is credited to the architecture that was decided for the text."
+	out.Body.Architecture = string(ticket.Variant)
+	return out, nil
+}

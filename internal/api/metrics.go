@@ -1,0 +1,104 @@
+package api
+
+import (
+	"context"
+
+	"github.com/nlpcanary/nlpcanary/internal/advisor"
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/outcome"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+func (a *API) metricsRoutes() {
+	handle(a, route{method: "GET", path: canary + "metrics", id: "metrics", needs: rollout.View,
+		summary: "What was measured of each architecture",
+		about:   "What has not been measured is null. Users pinned by an override, and texts served while the kill switch was off or the state stale, are in neither cohort."}, a.measured)
+	handle(a, route{method: "GET", path: canary + "recommendations", id: "recommendations", needs: rollout.View,
+		summary: "What to do next, and why"}, a.recommendations)
+}
+
+type metricsInput struct {
+	Window string `query:"window" enum:"stage,rollout" default:"stage" doc:"Since the present split of users began, or since the rollout began."`
+}
+
+type metricsOutput struct{ Body Metrics }
+
+func (a *API) measured(ctx context.Context, in *metricsInput) (*metricsOutput, error) {
+	state, err := a.config.Store.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := state.Rollout
+	query := store.OutcomeQuery{Rollout: r.Name}
+	m := Metrics{Rollout: r.Name, Stage: int(r.Stage), Window: in.Window, Since: r.StartedAt, Timestamp: a.now().UTC()}
+	if in.Window == "stage" {
+		query.Epoch, m.Since = r.Epoch, r.EpochSince
+	}
+	old, canary, err := a.measure(ctx, query)
+	if err != nil {
+		return nil, err
+	}
+	m.OldArchitecture, m.NewArchitecture = architecture(r.OldName, old), architecture(r.NewName, canary)
+	return &metricsOutput{Body: m}, nil
+}
+
+func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary advisor.Measured, err error) {
+	tallies, err := a.config.Store.Tallies(ctx, query)
+	if err != nil {
+		return old, canary, err
+	}
+	feedback, err := a.config.Store.FeedbackSums(ctx, query)
+	if err != nil {
+		return old, canary, err
+	}
+	of := func(v rollout.Variant) advisor.Measured {
+		m := advisor.Measured{}
+		if t := tallies[v]; t != nil {
+			m.Summary = t.Summary()
+		}
+		f := feedback[v]
+		m.Labels = outcome.Labels{Correct: f.Correct, Wrong: f.Wrong, Missed: f.Missed}
+		m.Labelled = f.Labelled
+		if f.Rated > 0 {
+			mean := float64(f.Quality) / float64(f.Rated)
+			m.Quality = &mean
+		}
+		return m
+	}
+	return of(rollout.Old), of(rollout.New), nil
+}
+
+func architecture(name string, m advisor.Measured) ArchitectureMetrics {
+	s := m.Summary
+	return ArchitectureMetrics{
+		Name: name, F1Score: m.Labels.F1(), Precision: m.Labels.Precision(), Recall: m.Labels.Recall(),
+		AvgQualityScore: m.Quality, AvgProcessingTimeMS: s.AvgMS,
+		P50ProcessingTimeMS: s.P50MS, P95ProcessingTimeMS: s.P95MS, P99ProcessingTimeMS: s.P99MS,
+		ErrorRate: s.ErrorRate, TimeoutRate: s.TimeoutRate, TotalProcessed: s.Total,
+		Descriptions: s.Descriptions, Labelled: m.Labelled, Users: s.Users,
+	}
+}
+
+type recommendationsOutput struct{ Body Recommendations }
+
+func (a *API) recommendations(ctx context.Context, _ *struct{}) (*recommendationsOutput, error) {
+	state, err := a.config.Store.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	r := state.Rollout
+	old, canary, err := a.measure(ctx, store.OutcomeQuery{Rollout: r.Name, Epoch: r.Epoch})
+	if err != nil {
+		return nil, err
+	}
+	advice := advisor.Recommend(state, a.now(), old, canary)
+	body := Recommendations{
+		CurrentStage: int(r.Stage), CurrentPercentage: int(r.Percentage), RiskLevel: string(advice.Risk),
+		Recommendations: []Recommendation{}, Timestamp: a.now().UTC(),
+		MetricsSummary: MetricsSummary{architecture(r.OldName, old), architecture(r.NewName, canary)},
+	}
+	for _, one := range advice.Recommendations {
+		body.Recommendations = append(body.Recommendations, Recommendation{string(one.Type), string(one.Priority), one.Message})
+	}
+	return &recommendationsOutput{Body: body}, nil
+}

@@ -1,0 +1,218 @@
+package api
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+
+	"github.com/danielgtaylor/huma/v2"
+
+	"github.com/nlpcanary/nlpcanary/extract"
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/outcome"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+const problemType = "application/problem+json"
+
+// Codes of problems that are not a rule's refusal (those carry rollout.Code).
+const (
+	codeUnauthenticated = "unauthenticated"
+	codeInvalid         = string(rollout.CodeInvalid)
+	codeNotFound        = string(rollout.CodeNotFound)
+	codeDatabase        = "database_unavailable"
+	codeUnknownOutcome  = "outcome_unknown"
+	codeKeyReused       = "idempotency_key_reused"
+	codeTooLarge        = "too_large"
+	codeOverloaded      = "overloaded"
+	codeTimeout         = "timeout"
+	codeInternal        = "internal"
+)
+
+// Error makes a Problem an error.
+func (p *Problem) Error() string { return p.Detail }
+
+// GetStatus is the HTTP status.
+func (p *Problem) GetStatus() int { return p.Status }
+
+// ContentType is that of problems.
+func (p *Problem) ContentType(string) string { return problemType }
+
+// GetHeaders are those that go with the status.
+func (p *Problem) GetHeaders() http.Header {
+	h := http.Header{}
+	if p.retryAfter > 0 {
+		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
+	}
+	if p.Status == http.StatusUnauthorized {
+		h.Set("WWW-Authenticate", `Bearer realm="nlpcanary"`)
+	}
+	return h
+}
+
+func newProblem(status int, code, detail, hint string) *Problem {
+	return &Problem{Type: "about:blank", Title: http.StatusText(status), Status: status, Code: code, Detail: detail, Hint: hint}
+}
+
+func badField(field, detail, hint string) *Problem {
+	p := newProblem(http.StatusUnprocessableEntity, codeInvalid, detail, hint)
+	p.Errors = []ProblemField{{Field: field, Message: detail}}
+	return p
+}
+
+// preconditionError is a conflict with the revision that If-Match named.
+type preconditionError struct{ error }
+
+func (e preconditionError) Unwrap() error { return e.error }
+
+// statuses of refusals; what is not here is 409: the state does not allow it.
+var statuses = map[rollout.Code]int{
+	rollout.CodeInvalid:   http.StatusUnprocessableEntity,
+	rollout.CodeNotFound:  http.StatusNotFound,
+	rollout.CodeForbidden: http.StatusForbidden,
+}
+
+// problemOf is the one place where an error becomes a problem. Errors that are
+// nobody's fault but ours say no more than that; the log has the rest.
+func (a *API) problemOf(ctx context.Context, err error) *Problem {
+	p := a.classify(err)
+	p.RequestID = requestID(ctx)
+	if p.Status >= http.StatusInternalServerError && p.Code != codeOverloaded {
+		a.log.ErrorContext(ctx, "request failed", "error", err, "status", p.Status, "request_id", p.RequestID)
+	}
+	return p
+}
+
+func (a *API) classify(err error) *Problem {
+	var (
+		problem  *Problem
+		refusal  *rollout.Refusal
+		conflict *rollout.ConflictError
+		invalid  *outcome.InvalidError
+		tooLong  *extract.TooLongError
+	)
+	switch {
+	case errors.As(err, &problem):
+		return problem
+	case errors.As(err, &refusal):
+		return refused(refusal)
+	case errors.As(err, &conflict):
+		return conflicting(conflict, errors.As(err, new(preconditionError)))
+	case errors.As(err, &invalid):
+		return badField(invalid.Field, invalid.Error(), "")
+	case errors.As(err, &tooLong):
+		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, tooLong.Error(), "send the text in parts")
+	case errors.Is(err, extract.ErrInvalidText):
+		return badField("text", err.Error(), "send the text as valid UTF-8")
+	case errors.Is(err, extract.ErrUnsupportedLanguage):
+		return badField("language", err.Error(), "the languages are ru and en")
+	case errors.Is(err, outcome.ErrForged), errors.Is(err, outcome.ErrMalformed):
+		p := newProblem(http.StatusNotFound, codeNotFound, err.Error(), "use the outcome_id of an extraction, unchanged")
+		p.Errors = []ProblemField{{Field: "id", Message: err.Error()}}
+		return p
+	case errors.Is(err, store.ErrFeedbackExists):
+		return newProblem(http.StatusConflict, string(rollout.CodeAlreadyExists), err.Error(), "feedback cannot be changed; the first one counts")
+	case errors.Is(err, store.ErrKeyReused):
+		return newProblem(http.StatusUnprocessableEntity, codeKeyReused, err.Error(), "use a new Idempotency-Key for a new request")
+	case errors.Is(err, store.ErrUnknownOutcome):
+		p := newProblem(http.StatusServiceUnavailable, codeUnknownOutcome, "the database did not say whether the change was made", "look at the status, and repeat the change if it was not")
+		p.retryAfter = 1
+		return p
+	case errors.Is(err, store.ErrNotMigrated), errors.Is(err, store.ErrNewerSchema):
+		return newProblem(http.StatusServiceUnavailable, codeDatabase, err.Error(), "run 'nlpcanary doctor'")
+	case errors.Is(err, store.ErrDatabase):
+		p := newProblem(http.StatusServiceUnavailable, codeDatabase, "the database cannot be reached, or failed", "check the database; nothing was changed, and decisions go to old when the lease ends")
+		p.retryAfter = 1
+		return p
+	case errors.Is(err, context.DeadlineExceeded):
+		return newProblem(http.StatusGatewayTimeout, codeTimeout, "the request took too long", "try again")
+	}
+	return newProblem(http.StatusInternalServerError, codeInternal, "internal error", "the server's log tells more under this request id")
+}
+
+func refused(r *rollout.Refusal) *Problem {
+	status, ok := statuses[r.Code]
+	if !ok {
+		status = http.StatusConflict
+	}
+	p := newProblem(status, string(r.Code), r.Message, r.Hint)
+	if r.Field != "" {
+		p.Errors = []ProblemField{{Field: r.Field, Message: r.Message}}
+	}
+	return p
+}
+
+func conflicting(c *rollout.ConflictError, precondition bool) *Problem {
+	status := http.StatusConflict
+	if precondition {
+		status = http.StatusPreconditionFailed
+	}
+	p := newProblem(status, string(rollout.CodeConflict), c.Error(), "look at the status and decide again")
+	p.CurrentRevision, p.ChangedBy = c.Current, c.LastBy
+	return p
+}
+
+// humaProblem is how huma's own errors (validation, unknown formats) look.
+func humaProblem(ctx huma.Context, status int, msg string, errs ...error) huma.StatusError {
+	code := codeInvalid
+	if status >= http.StatusInternalServerError {
+		code = codeInternal
+	}
+	p := newProblem(status, code, msg, "")
+	if status == http.StatusRequestEntityTooLarge {
+		p.Code, p.Hint = codeTooLarge, "send a smaller body"
+	}
+	if status == http.StatusUnsupportedMediaType {
+		p.Hint = "send application/json"
+	}
+	for _, err := range errs {
+		var detailer huma.ErrorDetailer
+		switch {
+		case err == nil:
+		case errors.As(err, &detailer):
+			d := detailer.ErrorDetail()
+			p.Errors = append(p.Errors, ProblemField{Field: fieldOf(d.Location), Message: d.Message})
+		default:
+			p.Errors = append(p.Errors, ProblemField{Message: err.Error()})
+		}
+	}
+	if len(p.Errors) > 0 {
+		first := p.Errors[0]
+		p.Detail = first.Message
+		if first.Field != "" {
+			p.Detail = fmt.Sprintf("%s: %s", first.Field, first.Message)
+		}
+	}
+	if ctx != nil {
+		p.RequestID = requestID(ctx.Context())
+	}
+	return p
+}
+
+// fieldOf turns huma's "body.stage" into "stage".
+func fieldOf(location string) string {
+	for _, prefix := range []string{"body.", "query.", "path.", "header."} {
+		if len(location) > len(prefix) && location[:len(prefix)] == prefix {
+			return location[len(prefix):]
+		}
+	}
+	return location
+}
+
+// writeProblem answers a request that did not get to a handler of huma's.
+func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
+	p := a.problemOf(r.Context(), err)
+	body, encodeErr := json.Marshal(p)
+	if encodeErr != nil {
+		a.log.ErrorContext(r.Context(), "encoding a problem", "error", encodeErr)
+	}
+	for name, values := range p.GetHeaders() {
+		w.Header()[name] = values
+	}
+	w.Header().Set("Content-Type", problemType)
+	w.WriteHeader(p.Status)
+	_, _ = w.Write(append(body, '\n')) // the reader may have gone
+}

@@ -1,0 +1,228 @@
+package server
+
+import (
+	"context"
+	"crypto/rand"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net"
+	"net/http"
+	"os"
+	"strings"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+
+	"github.com/nlpcanary/nlpcanary/extract"
+	"github.com/nlpcanary/nlpcanary/follow"
+	"github.com/nlpcanary/nlpcanary/internal/api"
+	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/outcome"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// Config says how an instance serves.
+type Config struct {
+	// Database is "sqlite:PATH" or "postgres://…". It is created or migrated.
+	Database string
+	// Addr is host:port to listen on; port 0 chooses a free one.
+	Addr   string
+	Region rollout.Region
+	// Version of the program, as shown in status.
+	Version string
+	// Lease is how long a state is trusted after its renewal was sent;
+	// follow.DefaultLease if 0.
+	Lease time.Duration
+	// Interval is the mean time between renewals; follow.DefaultInterval if 0.
+	Interval time.Duration
+	// Budget is the time one text may take, fallback included;
+	// dispatch.DefaultBudget if 0.
+	Budget time.Duration
+	// CacheSlots bounds the cohort cache; see follow.Config.
+	CacheSlots int
+	// KillFile, if set, sends everyone to old for as long as the file exists.
+	KillFile string
+	// AdminToken, if set, is accepted as an admin token named "bootstrap".
+	AdminToken string
+	// Old and New are the architectures; the built-in single and ensemble if nil.
+	Old, New extract.Extractor
+	Logger   *slog.Logger // slog.Default if nil
+	// Stdout gets what a person should see at the start: the address, and a new
+	// admin token once. io.Discard if nil.
+	Stdout io.Writer
+	// Ready, if set, is called once the instance listens, with its base URL and
+	// its admin token if one was given or made.
+	Ready func(url, adminToken string)
+	// BreakGlass, if set, delivers break-glass orders: true sends everyone to old on
+	// this instance, false ends that.
+	BreakGlass <-chan bool
+}
+
+// Run serves until the context ends, then stops in order: no new requests, those
+// under way finish (at most 10 s), outcomes are shipped, the instance leaves.
+func Run(ctx context.Context, config Config) error {
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.Stdout == nil {
+		config.Stdout = io.Discard
+	}
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.Addr)
+	if err != nil {
+		return fmt.Errorf("listening on %s: %w", config.Addr, err)
+	}
+	defer listener.Close() //nolint:errcheck // the HTTP server closes it first
+	st, err := store.Open(ctx, config.Database, store.Options{Migrate: true})
+	if err != nil {
+		return err
+	}
+	defer st.Close() //nolint:errcheck // nothing is left to write
+
+	url := "http://" + listener.Addr().String()
+	token, err := ensureAdminToken(ctx, st, config)
+	if err != nil {
+		return err
+	}
+	plane := startDataPlane(st, config, listener.Addr().String())
+	defer plane.close()
+	stop := plane.obey(config.BreakGlass)
+	defer stop()
+
+	face, err := api.New(plane.apiConfig(st, config))
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(config.Stdout, "nlpcanary serves on %s (database %s)\n", url, st.Location())
+	if config.Ready != nil {
+		config.Ready(url, token)
+	}
+	return serveHTTP(ctx, listener, face.Handler(), config.Logger)
+}
+
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
+	// Requests get a context of their own, ended only after the grace period, so
+	// that those under way can finish; event streams end at once by baseCtx.
+	baseCtx, endStreams := context.WithCancel(context.Background())
+	defer endStreams()
+	server := &http.Server{
+		Handler:           handler,
+		ReadHeaderTimeout: 10 * time.Second,
+		ReadTimeout:       30 * time.Second,
+		IdleTimeout:       2 * time.Minute,
+		MaxHeaderBytes:    64 << 10,
+		BaseContext:       func(net.Listener) context.Context { return baseCtx },
+		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
+	}
+	server.RegisterOnShutdown(endStreams)
+	failed := make(chan error, 1)
+	go func() { failed <- server.Serve(listener) }()
+	select {
+	case err := <-failed:
+		return fmt.Errorf("serving HTTP: %w", err)
+	case <-ctx.Done():
+	}
+	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
+	defer cancel()
+	if err := server.Shutdown(grace); err != nil {
+		return fmt.Errorf("stopping the HTTP server: %w", err)
+	}
+	return nil
+}
+
+// dataPlane is the running part of an instance: what decides, extracts and counts.
+type dataPlane struct {
+	follower   *follow.Follower
+	dispatcher *dispatch.Dispatcher
+	shipper    *shipper
+	sealer     *outcome.Sealer
+	keyer      rollout.Keyer
+	log        *slog.Logger
+}
+
+func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
+	secrets := st.Secrets()
+	instance := newInstanceID()
+	p := &dataPlane{
+		sealer: outcome.NewSealer(secrets.OutcomeID),
+		keyer:  rollout.NewKeyer(secrets.UserKey),
+		log:    config.Logger,
+	}
+	reconcile := make(chan struct{}, 1)
+	p.follower = follow.Start(follow.Config{
+		Source: st, Instance: instance, Region: config.Region, Version: config.Version, Address: address,
+		Keyer: p.keyer, Lease: config.Lease, Interval: config.Interval, CacheSlots: config.CacheSlots,
+		KillFile: config.KillFile, Logger: config.Logger,
+		OnChange: func(rollout.State) {
+			select {
+			case reconcile <- struct{}{}:
+			default:
+			}
+		},
+	})
+	recorder := outcome.NewSet()
+	p.shipper = startShipper(st, recorder, instance, reconcile, config.Logger)
+	p.dispatcher = dispatch.New(dispatch.Config{
+		Follower: p.follower, Old: orBuiltin(config.Old, extract.NewSingle()), New: orBuiltin(config.New, extract.NewEnsemble()),
+		Keyer: p.keyer, Sealer: p.sealer, Recorder: recorder, Budget: config.Budget, Logger: config.Logger,
+	})
+	return p
+}
+
+func orBuiltin(e, builtin extract.Extractor) extract.Extractor {
+	if e == nil {
+		return builtin
+	}
+	return e
+}
+
+func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
+	return api.Config{
+		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Sealer: p.sealer, Keyer: p.keyer,
+		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: prometheus.NewRegistry(),
+	}
+}
+
+// obey carries out break-glass orders until it is stopped.
+func (p *dataPlane) obey(orders <-chan bool) (stop func()) {
+	done := make(chan struct{})
+	go func() {
+		for {
+			select {
+			case <-done:
+				return
+			case on, open := <-orders:
+				if !open {
+					return
+				}
+				p.log.Warn("break-glass", "on", on)
+				p.follower.BreakGlass(on)
+			}
+		}
+	}()
+	return func() { close(done) }
+}
+
+func (p *dataPlane) close() {
+	if err := errors.Join(p.shipper.close(), p.follower.Close()); err != nil {
+		p.log.Warn("stopping", "error", err)
+	}
+}
+
+// newInstanceID names one run of a process: the host, and random digits so that
+// two runs on one host are never taken for each other.
+func newInstanceID() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		host = "instance"
+	}
+	if short, _, cut := strings.Cut(host, "."); cut {
+		host = short
+	}
+	var random [4]byte
+	_, _ = rand.Read(random[:]) // never fails (crypto/rand documents it)
+	return host + "-" + hex.EncodeToString(random[:])
+}

@@ -1,0 +1,102 @@
+package server
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/outcome"
+)
+
+// shipEvery is how often tallies are written. A tally's row is replaced as a
+// whole, so the number of writes depends on time, never on traffic.
+const shipEvery = 2 * time.Second
+
+// shipper brings tallies to the store, and has SQL changes of the flags recorded.
+// While the database is away the tallies stay in memory, within the bound that
+// outcome.Set documents.
+type shipper struct {
+	store     *store.Store
+	set       *outcome.Set
+	producer  string
+	reconcile <-chan struct{}
+	log       *slog.Logger
+
+	cancel  context.CancelFunc
+	done    sync.WaitGroup
+	failing bool // so that an outage is logged once
+}
+
+func startShipper(st *store.Store, set *outcome.Set, producer string, reconcile <-chan struct{}, log *slog.Logger) *shipper {
+	ctx, cancel := context.WithCancel(context.Background())
+	s := &shipper{store: st, set: set, producer: producer, reconcile: reconcile, log: log, cancel: cancel}
+	s.done.Go(func() { s.shipLoop(ctx) })
+	s.done.Go(func() { s.reconcileLoop(ctx) })
+	return s
+}
+
+func (s *shipper) shipLoop(ctx context.Context) {
+	tick := time.NewTicker(shipEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		switch err := s.ship(ctx); {
+		case ctx.Err() != nil:
+			return
+		case err != nil && !s.failing:
+			s.failing = true
+			s.log.Warn("outcomes wait in memory", "error", err)
+		case err == nil && s.failing:
+			s.failing = false
+			s.log.Info("outcomes are stored again")
+		}
+	}
+}
+
+func (s *shipper) ship(ctx context.Context) error {
+	pending, err := s.set.Pending(time.Now())
+	if err != nil {
+		return fmt.Errorf("collecting outcomes: %w", err)
+	}
+	if len(pending) == 0 {
+		return nil
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := s.store.PutTallies(ctx, s.producer, pending); err != nil {
+		return fmt.Errorf("storing outcomes: %w", err)
+	}
+	s.set.Acknowledge(pending)
+	return nil
+}
+
+// reconcileLoop looks for SQL changes of the flags whenever the state changed: such
+// a change holds already, and belongs in the audit trail too.
+func (s *shipper) reconcileLoop(ctx context.Context) {
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-s.reconcile:
+		}
+		if err := s.store.Reconcile(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("looking for changes made directly in the database", "error", err)
+		}
+	}
+}
+
+// close ships what is left.
+func (s *shipper) close() error {
+	s.cancel()
+	s.done.Wait()
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Second)
+	defer cancel()
+	return s.ship(ctx)
+}
