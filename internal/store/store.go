@@ -5,10 +5,10 @@
 //   - [Store.Apply] is the only way to change state. It authorises the actor, runs
 //     the rule, writes the state and its history row, appends the audit entry and
 //     raises the revision in one transaction, which the revision's row serialises.
-//   - The state is one JSON document, in nlpcanary_clock. The mission's tables nlp_rollout_config and
-//     feature_flags are written in the same transaction. feature_flags.enabled is
-//     authoritative: SQL typed into the database holds, and reaches the audit trail
-//     with the next Apply or Reconcile.
+//   - The state is one JSON document, in nlpcanary_clock. The mission's tables
+//     nlp_rollout_config and feature_flags are written in the same transaction.
+//     feature_flags.enabled is authoritative: SQL typed into the database holds, and
+//     reaches the audit trail with the next Apply or Reconcile.
 //   - An audit entry is never updated or deleted. Entries form a Merkle log; see
 //     audit.go for its encoding and verify.go for what a verification finds.
 //   - A renewal is one statement that writes and answers from one snapshot; see
