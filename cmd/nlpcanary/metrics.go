@@ -1,0 +1,101 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"net/url"
+
+	"github.com/nlpcanary/nlpcanary/internal/api"
+)
+
+type metricsCmd struct {
+	Window string `enum:"stage,rollout" default:"stage" help:"Since when: the present stage began, or the rollout (stage, rollout)."`
+}
+
+// Run compares the two architectures.
+func (cmd metricsCmd) Run(ctx context.Context, s *session) error {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close() //nolint:errcheck // nothing was written
+	var metrics api.Metrics
+	raw, err := c.get(ctx, canaryPath+"/metrics", url.Values{"window": {cmd.Window}}, &metrics)
+	if err != nil {
+		return err
+	}
+	return s.answer(raw, func() {
+		fmt.Fprintf(s.stdout, "%s  since %s (%s)\n\n", s.style.strong(metrics.Rollout), timeText(metrics.Since), metrics.Window)
+		writeComparison(s, metrics.OldArchitecture, metrics.NewArchitecture)
+	})
+}
+
+// writeComparison shows the architectures side by side. What has not been measured
+// is a dash.
+func writeComparison(s *session, old, new api.ArchitectureMetrics) {
+	t := table{header: []string{"", "OLD " + old.Name, "NEW " + new.Name}, right: map[int]bool{1: true, 2: true}}
+	row := func(name string, text func(api.ArchitectureMetrics) string) {
+		t.add(name, text(old), text(new))
+	}
+	number := func(of func(api.ArchitectureMetrics) *float64, format string, scale float64) func(api.ArchitectureMetrics) string {
+		return func(m api.ArchitectureMetrics) string {
+			value := of(m)
+			if value == nil {
+				return unmeasured
+			}
+			return fmt.Sprintf(format, *value*scale)
+		}
+	}
+	row("texts processed", func(m api.ArchitectureMetrics) string { return countText(m.TotalProcessed) })
+	row("users", func(m api.ArchitectureMetrics) string { return countOr(m.Users) })
+	row("descriptions found", func(m api.ArchitectureMetrics) string { return countOr(m.Descriptions) })
+	row("errors", number(func(m api.ArchitectureMetrics) *float64 { return m.ErrorRate }, "%.2f %%", 100))
+	row("timeouts", number(func(m api.ArchitectureMetrics) *float64 { return m.TimeoutRate }, "%.2f %%", 100))
+	row("time, mean", number(func(m api.ArchitectureMetrics) *float64 { return m.AvgProcessingTimeMS }, "%.2f ms", 1))
+	row("time, p50", number(func(m api.ArchitectureMetrics) *float64 { return m.P50ProcessingTimeMS }, "%.2f ms", 1))
+	row("time, p95", number(func(m api.ArchitectureMetrics) *float64 { return m.P95ProcessingTimeMS }, "%.2f ms", 1))
+	row("time, p99", number(func(m api.ArchitectureMetrics) *float64 { return m.P99ProcessingTimeMS }, "%.2f ms", 1))
+	row("quality, 1 to 10", number(func(m api.ArchitectureMetrics) *float64 { return m.AvgQualityScore }, "%.2f", 1))
+	row("F1", number(func(m api.ArchitectureMetrics) *float64 { return m.F1Score }, "%.3f", 1))
+	row("precision", number(func(m api.ArchitectureMetrics) *float64 { return m.Precision }, "%.3f", 1))
+	row("recall", number(func(m api.ArchitectureMetrics) *float64 { return m.Recall }, "%.3f", 1))
+	row("texts labelled", func(m api.ArchitectureMetrics) string { return countText(m.Labelled) })
+	t.write(s.stdout, s.style, "")
+}
+
+type recommendationsCmd struct{}
+
+// Run shows what to do next.
+func (recommendationsCmd) Run(ctx context.Context, s *session) error {
+	c, err := s.connect(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.close() //nolint:errcheck // nothing was written
+	var advice api.Recommendations
+	raw, err := c.get(ctx, canaryPath+"/recommendations", nil, &advice)
+	if err != nil {
+		return err
+	}
+	return s.answer(raw, func() {
+		fmt.Fprintf(s.stdout, "stage %s, risk %s\n", stageText(advice.CurrentStage, advice.CurrentPercentage), s.risk(advice.RiskLevel))
+		t := table{}
+		for _, r := range advice.Recommendations {
+			t.add(s.style.strong(r.Type), s.risk(r.Priority), printable(r.Message))
+		}
+		t.write(s.stdout, s.style, "  ")
+	})
+}
+
+// risk colours a risk level or a priority.
+func (s *session) risk(level string) string {
+	switch level {
+	case "critical", "high":
+		return s.style.bad(level)
+	case "medium":
+		return s.style.warn(level)
+	case "low":
+		return s.style.good(level)
+	}
+	return level
+}

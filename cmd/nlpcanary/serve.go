@@ -1,0 +1,71 @@
+package main
+
+import (
+	"context"
+	"log/slog"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/internal/server"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+type serveCmd struct {
+	Addr     string        `placeholder:"HOST:PORT" help:"Where to listen; port 0 chooses a free one (default 127.0.0.1:8080; NLPCANARY_ADDR)."`
+	Region   string        `placeholder:"NAME" help:"The region in which this instance runs."`
+	KillFile string        `placeholder:"PATH" help:"While this file exists, this instance sends everyone to old, also without the database."`
+	Lease    time.Duration `default:"3s" placeholder:"TIME" help:"How long a state is trusted without hearing from the database: the bound on rollbacks."`
+	Budget   time.Duration `default:"2s" placeholder:"TIME" help:"The time that one text may take, the fallback to old included."`
+}
+
+// Help is shown by --help.
+func (serveCmd) Help() string {
+	return `Creates or migrates the database. The first start makes an admin token, prints it once and keeps it in a file beside the database that only its owner can read; NLPCANARY_ADMIN_TOKEN gives one instead.
+
+Breaking glass on this instance, also without the database: create the kill file, or send SIGUSR1 (and SIGUSR2 to end it).`
+}
+
+const (
+	defaultAddr = "127.0.0.1:8080"
+	minLease    = 200 * time.Millisecond
+	maxLease    = time.Minute
+)
+
+// Run serves until it is interrupted, which is its normal end.
+func (cmd serveCmd) Run(ctx context.Context, s *session) error {
+	if s.Server != "" {
+		return usage("serve works on a database, not through a server", "leave --server out and name the database with --database")
+	}
+	region, err := rollout.ParseRegion(cmd.Region)
+	if err != nil {
+		return err
+	}
+	if cmd.Lease < minLease || cmd.Lease > maxLease {
+		return usage("--lease "+cmd.Lease.String()+" is out of range", "give a time from "+minLease.String()+" to "+maxLease.String())
+	}
+	if cmd.Budget <= 0 {
+		return usage("--budget "+cmd.Budget.String()+" is out of range", "give a time above 0")
+	}
+	addr := cmd.Addr
+	if addr == "" {
+		addr = s.env.get("NLPCANARY_ADDR")
+	}
+	if addr == "" {
+		addr = defaultAddr
+	}
+	orders, stop := breakGlassOrders()
+	defer stop()
+	return server.Run(ctx, server.Config{
+		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
+		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile,
+		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
+	})
+}
+
+// serverLogger tells what a server does; debugging only under --verbose.
+func (s *session) serverLogger() *slog.Logger {
+	level := slog.LevelInfo
+	if s.Verbose {
+		level = slog.LevelDebug
+	}
+	return slog.New(slog.NewTextHandler(s.stderr, &slog.HandlerOptions{Level: level}))
+}
