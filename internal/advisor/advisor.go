@@ -1,12 +1,13 @@
-// Package advisor turns the state and what was measured into advice. It is pure: it
-// fetches nothing and changes nothing.
+// Package advisor says what a person should do next with a rollout. It is pure:
+// it is given the state and what was measured, fetches nothing and changes nothing.
 //
-// # What it does not do
+// # Invariants
 //
-// It does not judge significance. Differences past a threshold are reported as
-// observations, with their numbers, and lead to "hold, look at this", never to
-// "advance": a bare threshold, looked at continuously, is crossed by healthy releases
-// as well. Nothing that was not measured is taken for good.
+//   - There is advice at every stage, 100 % included, and with no data at all.
+//   - What is not measured is said to be not measured; it is never taken for good.
+//   - A difference between two averages is an observation, not a proof: it can
+//     advise to hold and look, never to advance. Evidence that holds however often
+//     it is looked at is not judged by this package yet.
 package advisor
 
 import (
@@ -17,147 +18,154 @@ import (
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-// Type is what a piece of advice says to do.
-type Type string
-
-// The types of advice.
-const (
-	Hold    Type = "hold"    // do not go on
-	Advance Type = "advance" // nothing stands against the next stage but a person's judgement
-	Wait    Type = "wait"    // nothing to do before a time
-	Info    Type = "info"
-)
-
-// Priority says how urgent a piece of advice is.
-type Priority string
-
-// The priorities.
-const (
-	Critical Priority = "critical"
-	High     Priority = "high"
-	Medium   Priority = "medium"
-	Low      Priority = "low"
-)
-
-// Risk is how bad things look.
+// Risk is how dangerous the rollout looks.
 type Risk string
 
-// The risk levels. Without enough texts the risk is unknown: not low.
+// The levels of risk. Unknown is no low risk: nothing was measured.
 const (
-	RiskUnknown  Risk = "unknown"
 	RiskLow      Risk = "low"
 	RiskMedium   Risk = "medium"
 	RiskHigh     Risk = "high"
 	RiskCritical Risk = "critical"
+	RiskUnknown  Risk = "unknown"
 )
 
-// Thresholds of observations, and how many texts a cohort must have before anything
-// is said about it.
+// Kind is what a piece of advice tells to do.
+type Kind string
+
+// The kinds of advice.
 const (
-	errorIncrease = 0.5  // of new over old
-	timeoutRate   = 0.01 // of new
-	f1Decrease    = 0.05 // of new under old
-	minTexts      = 100
-	minLabelled   = 50
+	KindRollback Kind = "rollback"
+	KindHold     Kind = "hold"
+	KindAdvance  Kind = "advance"
+	KindWait     Kind = "wait"
+	KindInfo     Kind = "info"
 )
 
-// Measured is what is known of one cohort.
+// Priority is how urgent a piece of advice is.
+type Priority string
+
+// The priorities.
+const (
+	PriorityCritical Priority = "critical"
+	PriorityHigh     Priority = "high"
+	PriorityMedium   Priority = "medium"
+	PriorityLow      Priority = "low"
+)
+
+// Measured is what is known of one cohort. The zero value is a cohort of which
+// nothing was measured.
 type Measured struct {
-	Summary  outcome.Summary
-	Labels   outcome.Labels
-	Labelled int64    // outcomes with labels
-	Quality  *float64 // mean mark, 1 to 10
+	Summary outcome.Summary
+	Labels  outcome.Labels
+	// Labelled is how many texts the labels are of.
+	Labelled int64
 }
 
-// Recommendation is one piece of advice.
-type Recommendation struct {
-	Type     Type
+func (m Measured) nothing() bool { return m.Summary.Total == 0 }
+
+// Item is one piece of advice.
+type Item struct {
+	Kind     Kind
 	Priority Priority
 	Message  string
 }
 
-// Advice is all of it, most urgent first.
+// Advice is what to do, the most urgent first.
 type Advice struct {
-	Risk            Risk
-	Recommendations []Recommendation
+	Risk  Risk
+	Items []Item
 }
 
-// Recommend gives advice at any stage, whatever was or was not measured.
-func Recommend(state rollout.State, at time.Time, old, canary Measured) Advice {
-	observed := observe(old, canary)
-	a := Advice{Risk: riskOf(state, canary, observed)}
-	a.Recommendations = append(a.Recommendations, observed...)
-	a.Recommendations = append(a.Recommendations, next(state, at, old, canary, len(observed) > 0)...)
+// Recommend advises on a rollout in this state at this time, given what was
+// measured of its cohorts since the present split of users began.
+func Recommend(state rollout.State, at time.Time, control, canary Measured) Advice {
+	seen := observe(control, canary)
+	c := situation{state, at, control, canary, len(seen) > 0}
+	a := Advice{Risk: c.risk(), Items: seen}
+	for _, advise := range []func() (Item, bool){c.killSwitch, c.latch, c.data, c.stage} {
+		if item, applies := advise(); applies {
+			a.Items = append(a.Items, item)
+		}
+	}
 	return a
 }
 
-// observe lists differences past a threshold.
-func observe(old, canary Measured) []Recommendation {
-	var list []Recommendation
-	say := func(format string, args ...any) {
-		list = append(list, Recommendation{Hold, High, fmt.Sprintf(format, args...) + ". This is an observation, not a proof; look at it, and roll back if users suffer."})
-	}
-	o, n := old.Summary, canary.Summary
-	if n.Total >= minTexts {
-		if *n.TimeoutRate > timeoutRate {
-			say("%.1f %% of the %d texts on new timed out (limit %.0f %%)", 100**n.TimeoutRate, n.Total, 100*timeoutRate)
-		}
-		switch {
-		case o.Total >= minTexts && *n.ErrorRate > (1+errorIncrease)**o.ErrorRate:
-			say("new fails on %.2f %% of %d texts, old on %.2f %% of %d", 100**n.ErrorRate, n.Total, 100**o.ErrorRate, o.Total)
-		case o.Total < minTexts && *n.ErrorRate > timeoutRate:
-			say("new fails on %.2f %% of %d texts, and there are too few texts on old to compare (%d)", 100**n.ErrorRate, n.Total, o.Total)
-		}
-	}
-	if old.Labelled >= minLabelled && canary.Labelled >= minLabelled {
-		was, is := old.Labels.F1(), canary.Labels.F1()
-		if was != nil && is != nil && *is < (1-f1Decrease)**was {
-			say("the F1 of new is %.3f on %d labelled texts, that of old %.3f on %d", *is, canary.Labelled, *was, old.Labelled)
-		}
-	}
-	return list
+// situation is what advice follows from.
+type situation struct {
+	state           rollout.State
+	at              time.Time
+	control, canary Measured
+	observed        bool // a difference past a threshold
 }
 
-func riskOf(state rollout.State, canary Measured, observed []Recommendation) Risk {
+// risk never says more than what was seen allows.
+func (c situation) risk() Risk {
 	switch {
-	case state.EffectivePercentage() == 0:
-		return RiskLow // nobody is exposed
-	case canary.Summary.Total < minTexts:
+	case c.canary.nothing():
 		return RiskUnknown
-	case len(observed) > 1:
-		return RiskCritical
-	case len(observed) == 1:
+	case c.state.EffectivePercentage() == 0:
+		return RiskLow // nobody is on new
+	case c.observed:
 		return RiskHigh
 	}
-	return RiskMedium // measured and unremarkable, but not proven
+	return RiskMedium
 }
 
-// next says what the state allows.
-func next(state rollout.State, at time.Time, old, canary Measured, troubled bool) []Recommendation {
-	r := state.Rollout
-	one := func(t Type, p Priority, format string, args ...any) []Recommendation {
-		return []Recommendation{{t, p, fmt.Sprintf(format, args...)}}
-	}
+func (c situation) killSwitch() (Item, bool) {
+	return Item{KindHold, PriorityHigh,
+			"The kill switch " + rollout.KillSwitch + " is off: everyone is on the old architecture whatever the stage. Find out why it was switched off before enabling it."},
+		!c.state.NewArchitectureEnabled()
+}
+
+func (c situation) latch() (Item, bool) {
+	r := c.state.Rollout
+	return Item{KindHold, PriorityHigh,
+		fmt.Sprintf("%s rolled back to stage %d %s at %s: nothing automatic advances until a person does. Advance once the cause is found and mended.",
+			r.UpdatedBy, r.Stage, r.Stage, r.UpdatedAt.Format(time.RFC3339))}, r.Latched
+}
+
+func (c situation) data() (Item, bool) {
+	percentage := c.state.EffectivePercentage()
+	item := Item{Kind: KindHold, Priority: PriorityMedium}
 	switch {
-	case !state.NewArchitectureEnabled():
-		return one(Hold, High, "The kill switch %s is off: everyone is on old whatever the stage. Find out why before it is enabled.", rollout.KillSwitch)
+	case c.control.nothing() && c.canary.nothing():
+		item.Message = "Nothing was measured since the present split of users began, so there is nothing to judge by."
+		if percentage == 0 || percentage == 100 {
+			item.Kind, item.Priority = KindInfo, PriorityLow
+		}
+	case c.canary.nothing() && percentage > 0:
+		item.Message = fmt.Sprintf("Nothing was measured on the new architecture, although %d %% of users should be on it. Check that their requests arrive.", percentage)
+	case c.control.nothing() && percentage > 0 && percentage < 100:
+		item.Message = "Nothing was measured on the old architecture, so there is nothing to compare the new one with."
+	case c.control.nothing() && percentage == 100:
+		item = Item{KindInfo, PriorityLow, "There is no control cohort at 100 %: the new architecture is compared with nothing."}
+	default:
+		return Item{}, false
+	}
+	return item, true
+}
+
+// stage says when, by the stage alone, one could go on.
+func (c situation) stage() (Item, bool) {
+	r := c.state.Rollout
+	left := r.SoakEndsAt().Sub(c.at)
+	switch {
 	case r.Finalised:
-		return one(Info, Low, "The rollout %q is finalised. Start a new one for the next architecture.", r.Name)
-	case r.Latched:
-		return one(Hold, High, "The rollout was rolled back to stage %d %s by %s. Nothing advances it until a person does: find the cause first.", r.Stage, r.Stage, r.UpdatedBy)
-	case troubled:
-		return one(Hold, Medium, "Do not advance before the observations above are explained.")
+		return Item{KindInfo, PriorityLow, fmt.Sprintf("The rollout %q is finalised. Start the next one when there is a new architecture to roll out.", r.Name)}, true
+	case !c.state.NewArchitectureEnabled():
+		return Item{}, false // nothing to move on to
+	case r.Stage == rollout.FullRollout && c.observed:
+		return Item{KindInfo, PriorityLow, "The rollout is complete; finalise it only once what was observed is explained. Rolling back stays possible until then, and after."}, true
 	case r.Stage == rollout.FullRollout:
-		return one(Info, Low, "Everyone is on new, so there is no old cohort to compare with any more. Finalise the rollout when the old architecture may go.")
+		return Item{KindInfo, PriorityLow, "The rollout is complete: everyone is on the new architecture. Finalise it once the old architecture is no longer needed; until then, keep it running so that a rollback has somewhere to go."}, true
+	case left > 0:
+		return Item{KindWait, PriorityMedium, fmt.Sprintf("Stage %d %s should stand for %s; %s are left, until %s.",
+			r.Stage, r.Stage, rollout.Span(r.Stage.Soak()), rollout.Span(left), r.SoakEndsAt().Format(time.RFC3339))}, true
+	case c.observed || r.Latched || (c.canary.nothing() && c.state.EffectivePercentage() > 0):
+		return Item{}, false // the advice to hold stands
 	}
-	if ends := r.SoakEndsAt(); ends.After(at) {
-		return one(Wait, Medium, "Stage %d %s stands until %s (%s left).", r.Stage, r.Stage, ends.UTC().Format(time.RFC3339), rollout.Span(ends.Sub(at)))
-	}
-	if r.Stage == rollout.Disabled {
-		return one(Advance, Low, "The soak time is over and nobody is on new yet. A person may advance to stage 1 (5 %%) to begin measuring.")
-	}
-	if canary.Summary.Total < minTexts || old.Summary.Total < minTexts {
-		return one(Hold, Medium, "Too little was measured: %d texts on old and %d on new, and %d of each are needed before anything can be said.", old.Summary.Total, canary.Summary.Total, minTexts)
-	}
-	return one(Advance, Low, "The soak time is over and no limit is passed. Whether new is really no worse is not judged by statistics yet: look at the metrics before you advance to stage %d (%d %%).", r.Stage+1, (r.Stage + 1).Percentage())
+	next := r.Stage + 1
+	return Item{KindInfo, PriorityMedium, fmt.Sprintf("Stage %d %s has stood for %s. A person may advance to stage %d %s (%d %%); the evidence is not judged yet, so look at the metrics first.",
+		r.Stage, r.Stage, rollout.Span(r.Stage.Soak()), next, next, next.Percentage())}, true
 }
