@@ -11,22 +11,22 @@ import (
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-// changeInput is what every change takes beside its body.
-type changeInput struct {
+// ChangeInput is what every change takes beside its body.
+type ChangeInput struct {
 	IfMatch        string `header:"If-Match" doc:"The revision that the change is based on, as in an ETag; 412 if another came first."`
 	IdempotencyKey string `header:"Idempotency-Key" maxLength:"255" doc:"Repeating the request with the same key returns the first answer."`
 	DryRun         bool   `query:"dry_run" doc:"Say what would happen and change nothing."`
 }
 
-// changeBody is the part of a body that every change takes.
-type changeBody struct {
+// ChangeBody is the part of a body that every change takes.
+type ChangeBody struct {
 	Note         string `json:"note,omitempty" doc:"Why; at most 2,000 characters."`
 	BaseRevision int64  `json:"base_revision,omitempty" minimum:"0" doc:"The revision that the change is based on; 409 if another came first."`
 	DryRun       bool   `json:"dry_run,omitempty"`
 }
 
 // apply makes the change through the store's gate.
-func (a *API) apply(ctx context.Context, in changeInput, body changeBody, change rollout.Change) (store.Applied, error) {
+func (a *API) apply(ctx context.Context, in ChangeInput, body ChangeBody, change rollout.Change) (store.Applied, error) {
 	base, byHeader, err := baseOf(in, body)
 	if err != nil {
 		return store.Applied{}, err
@@ -44,7 +44,7 @@ func (a *API) apply(ctx context.Context, in changeInput, body changeBody, change
 	return applied, err
 }
 
-func baseOf(in changeInput, body changeBody) (base int64, byHeader bool, err error) {
+func baseOf(in ChangeInput, body ChangeBody) (base int64, byHeader bool, err error) {
 	if in.IfMatch == "" || in.IfMatch == "*" {
 		return body.BaseRevision, false, nil
 	}

@@ -3,20 +3,29 @@
 //
 // # Invariants
 //
-//   - Every error is an RFC 9457 problem (application/problem+json) that says what
-//     was wrong and what would be right; OFREP's evaluations answer their own error
-//     shape. problem.go is the one place where an error gets its status.
-//   - Every route but the health checks, /metrics and the API's own description
-//     names the permission it needs, and is refused without it.
-//   - Requests are read strictly: unknown and duplicate fields, invalid UTF-8 and
-//     anything after the body are refused, and then nothing has changed.
-//   - User ids, texts and tokens are never logged: the access log names the route's
-//     pattern, not the path or the query.
+//   - Every request passes one gate (exchange.go, routes.go): request id, limits,
+//     token, role, body. A route cannot be registered without the permission that it
+//     needs, and cannot be served without being in the OpenAPI document.
+//   - Every change goes through store.Apply (change.go); this package has no other
+//     way to change anything.
+//   - Every error is a problem (RFC 9457), made in one place (problem.go), except
+//     under /ofrep/, where the protocol gives errors a shape of its own.
+//   - A user id, a text and a token's secret never reach a log or a URL that this
+//     package makes. The path of a request is logged as its route's pattern.
 //
-// # Failure
+// # When things fail
 //
-// Without a trusted state, decisions are still answered (old, reason STALE) and
-// readiness fails. Without a database, changes answer 503 and nothing is half done.
-// Extractions beyond what the instance can take answer 503 with Retry-After, while
-// decisions go on.
+//   - No valid lease: decisions are old with reason STALE, /readyz says so, and
+//     tokens still work, from the state that was held last.
+//   - The database is down: changes and reports answer 503 database_unavailable with
+//     Retry-After; decisions go on.
+//   - Overload: what waits is bounded; 503 with Retry-After beyond.
+//   - A panic in a handler: 500, logged once with its stack; the process lives.
+//
+// # Two ways of registering
+//
+// Admin endpoints are typed functions; huma reads parameters and bodies, checks
+// them against the schema, and documents them. Decisions, OFREP and extraction are
+// plain handlers with their own decoder, because reflection would cost more there
+// than the decision; they are in the OpenAPI document all the same.
 package api

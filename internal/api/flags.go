@@ -27,19 +27,19 @@ type flagOutput struct {
 }
 
 type setFlagInput struct {
-	changeInput
+	ChangeInput
 	Name string `path:"name" maxLength:"100"`
 	Body struct {
-		changeBody
+		ChangeBody
 		Enabled bool   `json:"enabled"`
 		WaitMS  *int64 `json:"wait_ms,omitempty" doc:"For the kill switch: how long to wait for the instances to honour it, 0 to 60000; 5000 if not given."`
 	}
 }
 
 type createFlagInput struct {
-	changeInput
+	ChangeInput
 	Body struct {
-		changeBody
+		ChangeBody
 		Name         string `json:"name" doc:"1 to 100 ASCII letters, digits, '-', '_' or '.'"`
 		Enabled      *bool  `json:"enabled,omitempty" doc:"The value to start with, if not the default one."`
 		Category     string `json:"category,omitempty"`
@@ -87,7 +87,7 @@ func (a *API) getFlag(ctx context.Context, in *flagInput) (*flagOutput, error) {
 
 func (a *API) createFlag(ctx context.Context, in *createFlagInput) (*changeOutput, error) {
 	b := in.Body
-	applied, err := a.apply(ctx, in.changeInput, b.changeBody, rollout.CreateFlag{
+	applied, err := a.apply(ctx, in.ChangeInput, b.ChangeBody, rollout.CreateFlag{
 		Name: b.Name, Category: b.Category, Description: b.Description, DefaultValue: b.DefaultValue, Enabled: b.Enabled,
 	})
 	if err != nil {
@@ -102,7 +102,7 @@ func (a *API) setFlag(ctx context.Context, in *setFlagInput) (*changeOutput, err
 		return nil, err
 	}
 	dry := in.DryRun || in.Body.DryRun
-	applied, err := a.apply(ctx, in.changeInput, in.Body.changeBody, rollout.SetFlag{Name: in.Name, Enabled: in.Body.Enabled})
+	applied, err := a.apply(ctx, in.ChangeInput, in.Body.ChangeBody, rollout.SetFlag{Name: in.Name, Enabled: in.Body.Enabled})
 	if err != nil {
 		return nil, err
 	}

@@ -42,7 +42,13 @@ func (a *API) measured(ctx context.Context, in *metricsInput) (*metricsOutput, e
 	return &metricsOutput{Body: m}, nil
 }
 
-func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary advisor.Measured, err error) {
+// cohort is what is known of the users on one architecture.
+type cohort struct {
+	advisor.Measured
+	quality *float64 // mean mark, 1 to 10
+}
+
+func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary cohort, err error) {
 	tallies, err := a.config.Store.Tallies(ctx, query)
 	if err != nil {
 		return old, canary, err
@@ -51,8 +57,8 @@ func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canar
 	if err != nil {
 		return old, canary, err
 	}
-	of := func(v rollout.Variant) advisor.Measured {
-		m := advisor.Measured{}
+	of := func(v rollout.Variant) cohort {
+		m := cohort{}
 		if t := tallies[v]; t != nil {
 			m.Summary = t.Summary()
 		}
@@ -61,18 +67,18 @@ func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canar
 		m.Labelled = f.Labelled
 		if f.Rated > 0 {
 			mean := float64(f.Quality) / float64(f.Rated)
-			m.Quality = &mean
+			m.quality = &mean
 		}
 		return m
 	}
 	return of(rollout.Old), of(rollout.New), nil
 }
 
-func architecture(name string, m advisor.Measured) ArchitectureMetrics {
+func architecture(name string, m cohort) ArchitectureMetrics {
 	s := m.Summary
 	return ArchitectureMetrics{
 		Name: name, F1Score: m.Labels.F1(), Precision: m.Labels.Precision(), Recall: m.Labels.Recall(),
-		AvgQualityScore: m.Quality, AvgProcessingTimeMS: s.AvgMS,
+		AvgQualityScore: m.quality, AvgProcessingTimeMS: s.AvgMS,
 		P50ProcessingTimeMS: s.P50MS, P95ProcessingTimeMS: s.P95MS, P99ProcessingTimeMS: s.P99MS,
 		ErrorRate: s.ErrorRate, TimeoutRate: s.TimeoutRate, TotalProcessed: s.Total,
 		Descriptions: s.Descriptions, Labelled: m.Labelled, Users: s.Users,
@@ -91,14 +97,14 @@ func (a *API) recommendations(ctx context.Context, _ *struct{}) (*recommendation
 	if err != nil {
 		return nil, err
 	}
-	advice := advisor.Recommend(state, a.now(), old, canary)
+	advice := advisor.Recommend(state, a.now(), old.Measured, canary.Measured)
 	body := Recommendations{
 		CurrentStage: int(r.Stage), CurrentPercentage: int(r.Percentage), RiskLevel: string(advice.Risk),
 		Recommendations: []Recommendation{}, Timestamp: a.now().UTC(),
 		MetricsSummary: MetricsSummary{architecture(r.OldName, old), architecture(r.NewName, canary)},
 	}
-	for _, one := range advice.Recommendations {
-		body.Recommendations = append(body.Recommendations, Recommendation{string(one.Type), string(one.Priority), one.Message})
+	for _, one := range advice.Items {
+		body.Recommendations = append(body.Recommendations, Recommendation{string(one.Kind), string(one.Priority), one.Message})
 	}
 	return &recommendationsOutput{Body: body}, nil
 }

@@ -14,9 +14,9 @@ type overridesOutput struct {
 }
 
 type addOverrideInput struct {
-	changeInput
+	ChangeInput
 	Body struct {
-		changeBody
+		ChangeBody
 		UserID       string `json:"user_id" doc:"Of it only a keyed hash is kept."`
 		Architecture string `json:"architecture" doc:"old or new"`
 		Label        string `json:"label,omitempty" doc:"By which people know the user; at most 100 characters, never the user id."`
@@ -24,15 +24,15 @@ type addOverrideInput struct {
 }
 
 type removeOverrideInput struct {
-	changeInput
+	ChangeInput
 	Body struct {
-		changeBody
+		ChangeBody
 		UserID string `json:"user_id"`
 	}
 }
 
 type deleteOverrideInput struct {
-	changeInput
+	ChangeInput
 	User string `path:"user" doc:"The user's keyed hash, as the list shows it."`
 }
 
@@ -70,7 +70,7 @@ func (a *API) addOverride(ctx context.Context, in *addOverrideInput) (*changeOut
 	if b.Label == b.UserID {
 		return nil, badField("label", "the label is the user id itself, which must not be kept", "choose a label by which people know the user, such as \"tester in Berlin\"")
 	}
-	applied, err := a.apply(ctx, in.changeInput, b.changeBody, rollout.AddOverride{
+	applied, err := a.apply(ctx, in.ChangeInput, b.ChangeBody, rollout.AddOverride{
 		User: a.config.Keyer.Key(user), Variant: rollout.Variant(b.Architecture), Label: b.Label,
 	})
 	if err != nil {
@@ -84,7 +84,7 @@ func (a *API) removeOverride(ctx context.Context, in *removeOverrideInput) (*cha
 	if err != nil {
 		return nil, err
 	}
-	return a.unpin(ctx, in.changeInput, in.Body.changeBody, a.config.Keyer.Key(user))
+	return a.unpin(ctx, in.ChangeInput, in.Body.ChangeBody, a.config.Keyer.Key(user))
 }
 
 func (a *API) deleteOverride(ctx context.Context, in *deleteOverrideInput) (*changeOutput, error) {
@@ -92,10 +92,10 @@ func (a *API) deleteOverride(ctx context.Context, in *deleteOverrideInput) (*cha
 	if err := user.UnmarshalText([]byte(in.User)); err != nil {
 		return nil, badField("user", "this is not a user's keyed hash", "it is 32 hexadecimal digits, as the list of overrides shows them")
 	}
-	return a.unpin(ctx, in.changeInput, changeBody{}, user)
+	return a.unpin(ctx, in.ChangeInput, ChangeBody{}, user)
 }
 
-func (a *API) unpin(ctx context.Context, in changeInput, body changeBody, user rollout.UserKey) (*changeOutput, error) {
+func (a *API) unpin(ctx context.Context, in ChangeInput, body ChangeBody, user rollout.UserKey) (*changeOutput, error) {
 	applied, err := a.apply(ctx, in, body, rollout.RemoveOverride{User: user})
 	if err != nil {
 		return nil, err

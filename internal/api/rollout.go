@@ -15,14 +15,14 @@ import (
 const canary = "/api/v1/admin/nlp-canary/"
 
 type advanceInput struct {
-	changeInput
-	Body *changeBody `required:"false"`
+	ChangeInput
+	Body *ChangeBody `required:"false"`
 }
 
 type rollbackInput struct {
-	changeInput
+	ChangeInput
 	Body struct {
-		changeBody
+		ChangeBody
 		Stage  int    `json:"stage" doc:"The stage to go back to, 0 to 4, at or below the present one."`
 		WaitMS *int64 `json:"wait_ms,omitempty" doc:"How long to wait for the instances to honour it, 0 to 60000; 5000 if not given."`
 	}
@@ -34,9 +34,9 @@ type stageOutput struct {
 }
 
 type startInput struct {
-	changeInput
+	ChangeInput
 	Body struct {
-		changeBody
+		ChangeBody
 		Name string `json:"name" doc:"1 to 64 ASCII letters, digits, '-', '_' or '.'; never used before."`
 		Old  string `json:"old" doc:"The name of the old architecture."`
 		New  string `json:"new" doc:"The name of the new architecture."`
@@ -63,11 +63,11 @@ func (a *API) rolloutRoutes() {
 }
 
 func (a *API) advance(ctx context.Context, in *advanceInput) (*stageOutput, error) {
-	var body changeBody
+	var body ChangeBody
 	if in.Body != nil {
 		body = *in.Body
 	}
-	applied, err := a.apply(ctx, in.changeInput, body, rollout.Advance{})
+	applied, err := a.apply(ctx, in.ChangeInput, body, rollout.Advance{})
 	if err != nil {
 		return nil, err
 	}
@@ -80,7 +80,7 @@ func (a *API) rollback(ctx context.Context, in *rollbackInput) (*stageOutput, er
 		return nil, err
 	}
 	dry := in.DryRun || in.Body.DryRun
-	applied, err := a.apply(ctx, in.changeInput, in.Body.changeBody, rollout.Rollback{Target: rollout.Stage(in.Body.Stage)})
+	applied, err := a.apply(ctx, in.ChangeInput, in.Body.ChangeBody, rollout.Rollback{Target: rollout.Stage(in.Body.Stage)})
 	if err != nil {
 		return nil, err
 	}
@@ -131,11 +131,11 @@ func (a *API) finalise(ctx context.Context, in *advanceInput) (*changeOutput, er
 
 // plain is a change whose body, which may be missing, has nothing of its own.
 func (a *API) plain(ctx context.Context, in *advanceInput, change rollout.Change, message string) (*changeOutput, error) {
-	var body changeBody
+	var body ChangeBody
 	if in.Body != nil {
 		body = *in.Body
 	}
-	applied, err := a.apply(ctx, in.changeInput, body, change)
+	applied, err := a.apply(ctx, in.ChangeInput, body, change)
 	if err != nil {
 		return nil, err
 	}
@@ -146,7 +146,7 @@ func (a *API) start(ctx context.Context, in *startInput) (*changeOutput, error) 
 	var salt [16]byte
 	_, _ = rand.Read(salt[:]) // never fails (crypto/rand documents it)
 	b := in.Body
-	applied, err := a.apply(ctx, in.changeInput, b.changeBody, rollout.Start{
+	applied, err := a.apply(ctx, in.ChangeInput, b.ChangeBody, rollout.Start{
 		Name: b.Name, OldName: b.Old, NewName: b.New, Salt: rollout.Salt(hex.EncodeToString(salt[:])),
 	})
 	if err != nil {

@@ -14,10 +14,10 @@ type settingsOutput struct {
 }
 
 type setSettingInput struct {
-	changeInput
+	ChangeInput
 	Key  string `path:"key" maxLength:"64"`
 	Body struct {
-		changeBody
+		ChangeBody
 		Value string `json:"value"`
 	}
 }
@@ -37,7 +37,7 @@ func (a *API) listSettings(ctx context.Context, _ *struct{}) (*settingsOutput, e
 }
 
 func (a *API) setSetting(ctx context.Context, in *setSettingInput) (*changeOutput, error) {
-	applied, err := a.apply(ctx, in.changeInput, in.Body.changeBody, rollout.SetSetting{Key: in.Key, Value: in.Body.Value})
+	applied, err := a.apply(ctx, in.ChangeInput, in.Body.ChangeBody, rollout.SetSetting{Key: in.Key, Value: in.Body.Value})
 	if err != nil {
 		return nil, err
 	}

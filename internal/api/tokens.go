@@ -21,9 +21,9 @@ type tokensOutput struct {
 }
 
 type createTokenInput struct {
-	changeInput
+	ChangeInput
 	Body struct {
-		changeBody
+		ChangeBody
 		Name      string     `json:"name" doc:"Whose token it is: the actor's name in the audit trail."`
 		Role      string     `json:"role" doc:"client, viewer, operator or admin"`
 		ExpiresAt *time.Time `json:"expires_at,omitempty" doc:"Never, if not given."`
@@ -36,7 +36,7 @@ type createTokenOutput struct {
 }
 
 type revokeTokenInput struct {
-	changeInput
+	ChangeInput
 	ID string `path:"id" maxLength:"64"`
 }
 
@@ -88,7 +88,7 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*createTok
 	if b.ExpiresAt != nil {
 		change.ExpiresAt = *b.ExpiresAt
 	}
-	applied, err := a.apply(ctx, in.changeInput, b.changeBody, change)
+	applied, err := a.apply(ctx, in.ChangeInput, b.ChangeBody, change)
 	if err != nil {
 		return nil, err
 	}
@@ -104,7 +104,7 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*createTok
 }
 
 func (a *API) revokeToken(ctx context.Context, in *revokeTokenInput) (*changeOutput, error) {
-	applied, err := a.apply(ctx, in.changeInput, changeBody{}, rollout.RevokeToken{ID: in.ID})
+	applied, err := a.apply(ctx, in.ChangeInput, ChangeBody{}, rollout.RevokeToken{ID: in.ID})
 	if err != nil {
 		return nil, err
 	}
