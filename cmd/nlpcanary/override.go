@@ -22,10 +22,10 @@ type overrideAddCmd struct {
 	changeFlags
 }
 
-type overrideAddBody struct {
+type overrideBody struct {
 	change
 	UserID       string `json:"user_id"`
-	Architecture string `json:"architecture"`
+	Architecture string `json:"architecture,omitempty"` // empty to remove
 	Label        string `json:"label,omitempty"`
 }
 
@@ -35,7 +35,7 @@ func (cmd overrideAddCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, http.MethodPost, overridePath, overrideAddBody{
+	return s.change(ctx, http.MethodPost, overridePath, overrideBody{
 		change: cmd.body(), UserID: user, Architecture: cmd.Architecture, Label: cmd.Label,
 	})
 }
@@ -61,7 +61,7 @@ func (cmd overrideRemoveCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
-	return s.change(ctx, http.MethodPost, overridePath+"/remove", overrideAddBody{change: cmd.body(), UserID: user})
+	return s.change(ctx, http.MethodPost, overridePath+"/remove", overrideBody{change: cmd.body(), UserID: user})
 }
 
 type overrideListCmd struct{}
