@@ -183,11 +183,15 @@ func checkText(field, text string, least, most int, lines bool) error {
 	return nil
 }
 
-// checkName checks an identifier: ASCII letters, digits, '-', '_' and '.'.
+// checkName checks an identifier: ASCII letters, digits, '-', '_' and '.', of which
+// the last does not come first: "." and ".." mean something else in a path.
 func checkName(field, text string, least, most int) error {
 	rule := fmt.Sprintf("%s is %d to %d ASCII letters, digits, '-', '_' or '.'", field, least, most)
 	if len(text) < least || len(text) > most {
 		return invalid(field, fmt.Sprintf("%s is %d bytes long", field, len(text)), rule)
+	}
+	if strings.HasPrefix(text, ".") {
+		return invalid(field, field+" begins with a full stop", rule+", and does not begin with '.'")
 	}
 	for _, r := range text {
 		isLetter := r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z'

@@ -48,6 +48,10 @@ func (f SetFlag) Needs() Permission {
 
 func (f SetFlag) apply(s *State, c Context) (effect, error) {
 	old, ok := s.Flag(f.Name)
+	if !ok && takesBack(f) {
+		// The row was deleted in the database; a missing kill switch counts as off.
+		return effect{subject: "flag/" + f.Name, unchanged: true}, nil
+	}
 	if !ok {
 		return effect{}, &Refusal{Code: CodeNotFound, Field: "name", Message: "there is no flag " + strconv.Quote(clip(f.Name)), Hint: "list the flags to see which there are"}
 	}

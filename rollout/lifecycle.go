@@ -79,6 +79,15 @@ func (Finalise) apply(s *State, c Context) (effect, error) {
 	case c.AuditBroken:
 		return effect{}, refuse(CodeAuditBroken, "the audit trail does not verify, so nothing may be finalised", "run 'nlpcanary audit verify'")
 	}
+	pinned := 0
+	for _, o := range s.Overrides {
+		if o.Variant == Old {
+			pinned++
+		}
+	}
+	if pinned > 0 {
+		eff.warnings = append(eff.warnings, fmt.Sprintf("%d users are pinned to the old architecture %s: remove their overrides before it is taken away", pinned, r.OldName))
+	}
 	s.Rollout.Finalised = true
 	s.enter(r.Stage, ActionFinalise, c)
 	eff.after, eff.stageEntry = s.Rollout.record(), true

@@ -100,6 +100,8 @@ func (t CreateToken) apply(s *State, c Context) (effect, error) {
 			return effect{}, &Refusal{Code: CodeAlreadyExists, Field: "id", Message: "there is a token with the id " + t.ID + " already", Hint: "draw another id"}
 		case other.Name == t.Name:
 			return effect{}, &Refusal{Code: CodeAlreadyExists, Field: "name", Message: fmt.Sprintf("there is a token named %s already", strconv.Quote(clip(t.Name))), Hint: "choose another name, or revoke that token first"}
+		case other.Hash == t.Hash:
+			return effect{}, &Refusal{Code: CodeAlreadyExists, Field: "hash", Message: "there is a token with this secret already", Hint: "draw another secret: the audit trail must be able to tell two owners apart"}
 		}
 	}
 	if len(s.Tokens) >= MaxTokens {

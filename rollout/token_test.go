@@ -94,6 +94,7 @@ func TestCreateTokenIsRefused(t *testing.T) {
 		{"name of two lines", at(0), with(func(c *rollout.CreateToken) { c.Name = "a\nb" }), rollout.CodeInvalid, []string{"control character"}},
 		{"taken name", taken, with(func(c *rollout.CreateToken) { c.ID = "t2" }), rollout.CodeAlreadyExists, []string{`a token named "ci@example.com" already`, "another name, or revoke"}},
 		{"taken id", taken, with(func(c *rollout.CreateToken) { c.Name = "x" }), rollout.CodeAlreadyExists, []string{"the id t1 already", "draw another id"}},
+		{"taken secret", taken, with(func(c *rollout.CreateToken) { c.ID, c.Name = "t2", "x" }), rollout.CodeAlreadyExists, []string{"with this secret already", "draw another secret"}},
 		{"no id", at(0), with(func(c *rollout.CreateToken) { c.ID = "" }), rollout.CodeInvalid, []string{"id is 0 bytes"}},
 		{"bad id", at(0), with(func(c *rollout.CreateToken) { c.ID = "a b" }), rollout.CodeInvalid, []string{"id contains ' '"}},
 		{"no role", at(0), with(func(c *rollout.CreateToken) { c.Role = "" }), rollout.CodeInvalid, []string{`"" is not a role`, "client, viewer, operator and admin"}},
