@@ -235,6 +235,9 @@ func (s *story) takeBack(ctx context.Context) error {
 		s.screen.result("the last text that went to new was sent %d ms after the rollback was asked for", late.Milliseconds())
 	}
 	// A text sent before the rollback was answered may still come back as new's.
+	if c.decidedNew > 0 {
+		return fmt.Errorf("%w: %d texts went to new after the rollback", ErrClaimBroken, c.decidedNew)
+	}
 	if late > answered || late > 5*time.Second {
 		return fmt.Errorf("%w: a text went to new %s after the rollback was asked for", ErrClaimBroken, late)
 	}

@@ -100,8 +100,11 @@ func shorten(text string, most int) string {
 
 func (s *screen) metrics(m api.Metrics) {
 	s.say("  %s", s.dim(fmt.Sprintf("%-14s %10s %10s %10s %12s", "measured", "texts", "errors", "timeouts", "mean time")))
-	for _, a := range []api.ArchitectureMetrics{m.OldArchitecture, m.NewArchitecture} {
-		s.say("  %-14s %10d %10s %10s %12s", a.Name, a.TotalProcessed, percent(a.ErrorRate), percent(a.TimeoutRate), millis(a.AvgProcessingTimeMS))
+	for _, side := range []struct {
+		name string
+		api.ArchitectureMetrics
+	}{{"old", m.OldArchitecture}, {"new", m.NewArchitecture}} {
+		s.say("  %-14s %10d %10s %10s %12s", side.name+" ("+side.Name+")", side.TotalProcessed, percent(side.ErrorRate), percent(side.TimeoutRate), millis(side.AvgProcessingTimeMS))
 	}
 }
 

@@ -3,6 +3,8 @@ package demo
 import (
 	"context"
 	"errors"
+	"fmt"
+	"time"
 
 	"github.com/nlpcanary/nlpcanary/extract"
 	"github.com/nlpcanary/nlpcanary/internal/api"
@@ -30,11 +32,28 @@ func (s *story) showTexts(ctx context.Context) error {
 	return nil
 }
 
+// showMetrics waits until the outcomes of the present stage are stored, which takes
+// up to two seconds, and shows them.
 func (s *story) showMetrics(ctx context.Context) error {
 	var m api.Metrics
-	if err := s.client.admin(ctx, "GET", "metrics", nil, &m); err != nil {
-		return err
+	for deadline := time.Now().Add(5 * time.Second); ; {
+		if err := s.client.admin(ctx, "GET", "metrics", nil, &m); err != nil {
+			return err
+		}
+		if measured(m.OldArchitecture) && measured(m.NewArchitecture) && *m.NewArchitecture.ErrorRate > 0 {
+			break
+		}
+		if time.Now().After(deadline) {
+			return fmt.Errorf("%w: the failures of the new architecture are not in the metrics", ErrClaimBroken)
+		}
+		select {
+		case <-ctx.Done():
+			return ctx.Err()
+		case <-time.After(50 * time.Millisecond):
+		}
 	}
 	s.screen.metrics(m)
 	return nil
 }
+
+func measured(a api.ArchitectureMetrics) bool { return a.TotalProcessed > 0 && a.ErrorRate != nil }

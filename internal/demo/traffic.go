@@ -128,7 +128,15 @@ func (t *traffic) keep(user int, sent time.Time, answer api.Extraction, err erro
 	if answer.Architecture == string(rollout.New) || answer.Fallback {
 		decided = rollout.New
 	}
+	if decided == rollout.New && sent.After(t.lastNew) {
+		t.lastNew = sent
+	}
+	was := t.users[user].last
+	t.users[user].last = decided
 	c := &t.count
+	if sent.Before(c.began) {
+		return // it belongs to the phase before
+	}
 	c.requests++
 	c.descriptions += len(answer.Descriptions)
 	c.elapsedMS += answer.ProcessingTimeMS
@@ -138,17 +146,13 @@ func (t *traffic) keep(user int, sent time.Time, answer api.Extraction, err erro
 	t.users[user].asked[decided] = t.phase
 	if decided == rollout.New {
 		c.decidedNew++
-		if sent.After(t.lastNew) {
-			t.lastNew = sent
-		}
 	}
-	switch was := t.users[user].last; {
+	switch {
 	case was == rollout.Old && decided == rollout.New:
 		c.movedToNew++
 	case was == rollout.New && decided == rollout.Old:
 		c.movedToOld++
 	}
-	t.users[user].last = decided
 }
 
 func userName(n int) string { return fmt.Sprintf("reader-%04d", n) }
