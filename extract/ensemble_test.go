@@ -46,7 +46,7 @@ func TestFailingProcessorDegradesTheResult(t *testing.T) {
 	}{
 		{"error at once", 0, func() error { return errors.New("no model") }, "no model"},
 		{"error after some paragraphs", 7, func() error { return errors.New("no model") }, "no model"},
-		{"panic of the runtime", 3, func() error { var s []int; _ = s[len(doc.Text)]; return nil }, "index out of range"},
+		{"panic of the runtime", 3, func() error { s := make([]int, 1); _ = s[len(doc.Text)]; return nil }, "index out of range"},
 		{"panic with a piece of the text", 3, func() error { panic(doc.Text) }, "panic with a string"},
 	}
 	for _, test := range tests {

@@ -67,8 +67,9 @@ func loadLexicon(language Language, stem func(*snowball.Env) bool, tag func(stri
 		switch {
 		case line == "" || line[0] == '#':
 		case line[0] == '[':
-			known := false
-			if section, known = sections[strings.Trim(line, "[]")]; !known {
+			var known bool
+			section, known = sections[strings.Trim(line, "[]")]
+			if !known {
 				panic(fmt.Sprintf("%s:%d: unknown section %s", path, number, line))
 			}
 		default:

@@ -53,7 +53,7 @@ func (c *client) call(ctx context.Context, method, path string, body, out any) e
 	if err != nil {
 		return fmt.Errorf("%s %s: %w", method, path, err)
 	}
-	defer resp.Body.Close() //nolint:errcheck // read to its end below
+	defer resp.Body.Close()
 	if resp.StatusCode >= 300 {
 		var p api.Problem
 		if err := json.NewDecoder(resp.Body).Decode(&p); err != nil {

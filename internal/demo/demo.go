@@ -74,7 +74,7 @@ func Run(ctx context.Context, config Config) error {
 	s.screen.say("Server on %s, ready in %d ms, on an embedded database.", c.base, time.Since(began).Milliseconds())
 	err = s.tell(ctx)
 	if err == nil && !config.Once {
-		err = s.goOn(ctx)
+		s.goOn(ctx)
 	}
 	if s.traffic != nil {
 		s.traffic.stop()
@@ -268,11 +268,10 @@ func (s *story) finish(ctx context.Context) error {
 }
 
 // goOn keeps serving for a person to try the commands.
-func (s *story) goOn(ctx context.Context) error {
+func (s *story) goOn(ctx context.Context) {
 	s.canary.broken.Store(false)
 	s.screen.say("\nServer and traffic go on; the new architecture is mended. Try, in another terminal:\n")
 	s.screen.say("  export NLPCANARY_SERVER=%s NLPCANARY_TOKEN=%s", s.client.base, s.client.token)
 	s.screen.say("  nlpcanary status --watch\n  nlpcanary advance\n  nlpcanary rollback 0\n\nCtrl-C ends the demo.")
 	<-ctx.Done()
-	return nil
 }
