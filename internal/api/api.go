@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"errors"
 	"log/slog"
 	"net/http"
@@ -32,6 +33,9 @@ type Config struct {
 	Logger     *slog.Logger
 	Registry   *prometheus.Registry
 	Now        func() time.Time // time.Now if nil
+	// Flush, if set, stores the outcomes that this instance has counted, so that who
+	// sends texts and then looks at the metrics sees them.
+	Flush func(context.Context) error
 	// MaxExtractions bounds how many texts are worked on at once, and again as many
 	// may wait for at most QueueTime; 128 and 500 ms if 0.
 	MaxExtractions int

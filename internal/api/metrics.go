@@ -49,6 +49,7 @@ type cohort struct {
 }
 
 func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary cohort, err error) {
+	a.flush(ctx)
 	tallies, err := a.config.Store.Tallies(ctx, query)
 	if err != nil {
 		return old, canary, err
@@ -82,6 +83,16 @@ func architecture(name string, m cohort) ArchitectureMetrics {
 		P50ProcessingTimeMS: s.P50MS, P95ProcessingTimeMS: s.P95MS, P99ProcessingTimeMS: s.P99MS,
 		ErrorRate: s.ErrorRate, TimeoutRate: s.TimeoutRate, TotalProcessed: s.Total,
 		Descriptions: s.Descriptions, Labelled: m.Labelled, Users: s.Users,
+	}
+}
+
+// flush may fail: then the outcomes are stored later, and what is stored is shown.
+func (a *API) flush(ctx context.Context) {
+	if a.config.Flush == nil {
+		return
+	}
+	if err := a.config.Flush(ctx); err != nil {
+		a.log.DebugContext(ctx, "outcomes are not stored yet", "error", err)
 	}
 }
 

@@ -56,6 +56,7 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 
 // users is how many different users the rollout has seen, in both cohorts.
 func (a *API) users(ctx context.Context, name string) (int64, error) {
+	a.flush(ctx)
 	tallies, err := a.config.Store.Tallies(ctx, store.OutcomeQuery{Rollout: name})
 	if err != nil {
 		return 0, err

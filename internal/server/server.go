@@ -183,6 +183,7 @@ func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
 	return api.Config{
 		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Sealer: p.sealer, Keyer: p.keyer,
 		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: prometheus.NewRegistry(),
+		Flush: p.shipper.ship,
 	}
 }
 
