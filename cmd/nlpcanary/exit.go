@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/nlpcanary/nlpcanary/internal/api"
@@ -129,7 +130,9 @@ func (s *session) report(err error) int {
 		s.reportJSON(f)
 		return f.exit
 	}
-	fmt.Fprintf(s.stderr, "%s %s\n", s.errStyle.bad("nlpcanary:"), s.redact(f.message))
+	// A database driver tells of each attempt in a line, and tries some of them twice.
+	lines := slices.Compact(strings.Split(s.redact(f.message), "\n"))
+	fmt.Fprintf(s.stderr, "%s %s\n", s.errStyle.bad("nlpcanary:"), strings.Join(lines, "\n"))
 	if f.hint != "" {
 		fmt.Fprintf(s.stderr, "  → %s\n", s.redact(f.hint))
 	}
@@ -161,7 +164,8 @@ func (s *session) reportJSON(f *failure) {
 	fmt.Fprintf(s.stderr, "%s\n", text)
 }
 
-// redact takes the database's password out of a text, wherever it came from.
+// redact takes the database's password out of a text, wherever it came from. The
+// store's errors do not repeat it; this is for what comes from below the store.
 func (s *session) redact(text string) string {
 	for _, raw := range []string{s.Database, s.env.get("NLPCANARY_DATABASE_URL")} {
 		for _, secret := range passwordsIn(raw) {
@@ -171,26 +175,35 @@ func (s *session) redact(text string) string {
 	return text
 }
 
-// passwordsIn finds the password of a database URL, as written and as meant.
+// minSecret keeps a very short password from being blanked out inside of words,
+// which would both mangle the text and give the password away.
+const minSecret = 4
+
+// passwordsIn finds the password of a database URL, as written and as meant, and its
+// parts: a parser may have cut the URL at an "@" in the password.
 func passwordsIn(raw string) []string {
 	_, rest, isURL := strings.Cut(raw, "://")
 	if !isURL {
 		return nil
 	}
 	var found []string
-	// By hand first: a URL that does not parse holds a password all the same.
-	if at := strings.LastIndex(rest, "@"); at >= 0 {
-		if _, password, ok := strings.Cut(rest[:at], ":"); ok && password != "" {
+	add := func(password string) {
+		if len(password) >= minSecret {
 			found = append(found, password)
-			if plain, err := url.PathUnescape(password); err == nil && plain != password {
-				found = append(found, plain)
+		}
+	}
+	// By hand: a URL that does not parse holds a password all the same.
+	if at := strings.LastIndex(rest, "@"); at >= 0 {
+		_, password, _ := strings.Cut(rest[:at], ":")
+		for _, part := range append([]string{password}, strings.Split(password, "@")...) {
+			add(part)
+			if plain, err := url.PathUnescape(part); err == nil && plain != part {
+				add(plain)
 			}
 		}
 	}
 	if u, err := url.Parse(raw); err == nil {
-		if password := u.Query().Get("password"); password != "" {
-			found = append(found, password)
-		}
+		add(u.Query().Get("password"))
 	}
 	return found
 }

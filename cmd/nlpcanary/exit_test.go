@@ -58,6 +58,7 @@ func TestPasswordsAreNeverPrinted(t *testing.T) {
 		"postgres://ann:s3cr%2Fet@127.0.0.1:1/db?connect_timeout=1",
 		"postgres://ann:s3cr/et@[::1:1/db",
 		"mysql://ann:s3cr/et@db/x",
+		"postgres://ann:x@s3cr/et@127.0.0.1:1/db?connect_timeout=1",
 		"postgres://127.0.0.1:1/db?user=ann&password=s3cr%2Fet&connect_timeout=1",
 	} {
 		for _, extra := range []string{"--verbose", "--json"} {

@@ -37,3 +37,17 @@ func TestClipAndPrintable(t *testing.T) {
 		t.Errorf("printable lets through %q", got)
 	}
 }
+
+func TestSentence(t *testing.T) {
+	for text, want := range map[string]string{
+		"the user is pinned to old":   "The user is pinned to old.",
+		"Nothing to change.":          "Nothing to change.",
+		"when_stale is hold":          "when_stale is hold.",
+		"every cache will be cleared": "Every cache will be cleared.",
+		"":                            ".",
+	} {
+		if got := sentence(text); got != want {
+			t.Errorf("sentence(%q) = %q; want %q", text, got, want)
+		}
+	}
+}
