@@ -1,0 +1,264 @@
+package bound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"math/rand/v2"
+	"slices"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/follow"
+	"github.com/nlpcanary/nlpcanary/internal/faultproxy"
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// Config says what to prove, and where.
+type Config struct {
+	// Database is "sqlite:PATH" or "postgres://…" with a TCP host.
+	Database string
+	// Instances is how many decide at once; 8 if 0.
+	Instances int
+	// Rollbacks is how many are made; 50 if 0.
+	Rollbacks int
+	// Lease is the lease's length; follow.DefaultLease if 0.
+	Lease time.Duration
+	// Progress gets a line now and then; io.Discard if nil.
+	Progress io.Writer
+	Logger   *slog.Logger
+}
+
+// Fault is what is done to an instance's connections during a rollback, with the
+// time within which its decisions for new must have ended.
+type Fault struct {
+	Name  string
+	proxy faultproxy.Fault
+	// limit is the bound for this fault, from the lease and the interval of renewals.
+	limit func(lease, interval time.Duration) time.Duration
+}
+
+// slack is for the distance between a measurement and what it measures: a busy
+// machine does not wake a goroutine at once.
+const slack = 50 * time.Millisecond
+
+func theLease(lease, _ time.Duration) time.Duration { return lease + slack }
+
+// aRenewal is enough where only notifications fail: the renewal's longest interval
+// and the renewal itself.
+func aRenewal(_, interval time.Duration) time.Duration {
+	return interval + interval/5 + slack
+}
+
+// faults are those of a network.
+func faults(lease time.Duration) []Fault {
+	return []Fault{
+		{"none", faultproxy.Fault{}, aRenewal},
+		{"black hole", faultproxy.Fault{HoldUp: true, HoldDown: true}, theLease},
+		{"answers lost", faultproxy.Fault{HoldDown: true}, theLease},
+		{"questions lost", faultproxy.Fault{HoldUp: true}, theLease},
+		{"answers delayed", faultproxy.Fault{DelayDown: lease * 5 / 6}, theLease},
+		{"LISTEN half-open", faultproxy.Fault{HoldUp: true, HoldDown: true, ListenOnly: true}, aRenewal},
+		{"connections reset", faultproxy.Fault{Reset: true}, theLease},
+	}
+}
+
+// Row is what was measured under one fault.
+type Row struct {
+	Fault string `json:"fault"`
+	// Rollbacks counts rollbacks times instances under this fault.
+	Rollbacks int `json:"rollbacks"`
+	// P50MS, P99MS and MaxMS are of the time from asking for the rollback to the last
+	// decision for new, in milliseconds.
+	P50MS   float64 `json:"p50_ms"`
+	P99MS   float64 `json:"p99_ms"`
+	MaxMS   float64 `json:"max_ms"`
+	LimitMS float64 `json:"limit_ms"`
+	Held    bool    `json:"held"`
+}
+
+// Report is the result of a proof.
+type Report struct {
+	Held      bool    `json:"held"`
+	LeaseMS   int64   `json:"lease_ms"`
+	Instances int     `json:"instances"`
+	Rollbacks int     `json:"rollbacks"`
+	Decisions int64   `json:"decisions"` // that were looked at
+	Rows      []Row   `json:"rows"`
+	Seconds   float64 `json:"seconds"`
+}
+
+// Verify runs the proof. The error is of the proof itself; whether the bound held is
+// in the report.
+func Verify(ctx context.Context, config Config) (report Report, err error) {
+	if config.Instances == 0 {
+		config.Instances = 8
+	}
+	if config.Rollbacks == 0 {
+		config.Rollbacks = 50
+	}
+	if config.Lease == 0 {
+		config.Lease = follow.DefaultLease
+	}
+	if config.Progress == nil {
+		config.Progress = io.Discard
+	}
+	if config.Logger == nil {
+		config.Logger = slog.New(slog.DiscardHandler)
+	}
+	began := time.Now()
+	ground, err := prepare(ctx, config.Database)
+	if err != nil {
+		return Report{}, err
+	}
+	defer func() { err = errors.Join(err, ground.remove()) }()
+	p := &proof{config: config, interval: config.Lease / 6, late: map[string][]time.Duration{}}
+	p.faults = faults(config.Lease)
+	if !ground.network {
+		p.faults = p.faults[:1]
+	}
+	defer func() { err = errors.Join(err, p.close()) }()
+	if err := p.start(ctx, ground); err != nil {
+		return Report{}, err
+	}
+	for round := range config.Rollbacks {
+		fmt.Fprintf(config.Progress, "rollback %d of %d\n", round+1, config.Rollbacks)
+		if err := p.round(ctx); err != nil {
+			return Report{}, fmt.Errorf("rollback %d of %d: %w", round+1, config.Rollbacks, err)
+		}
+	}
+	return p.report(time.Since(began)), nil
+}
+
+// proof is a running proof.
+type proof struct {
+	config    Config
+	interval  time.Duration
+	faults    []Fault
+	admin     *store.Store // past the proxies
+	instances []*instance
+	late      map[string][]time.Duration // by fault
+}
+
+func (p *proof) start(ctx context.Context, ground *ground) (err error) {
+	if p.admin, err = store.Open(ctx, ground.url, store.Options{Migrate: true}); err != nil {
+		return err
+	}
+	for i := range p.config.Instances {
+		one, err := startInstance(ctx, ground, i, p.config, p.interval)
+		if err != nil {
+			return err
+		}
+		p.instances = append(p.instances, one)
+	}
+	return nil
+}
+
+func (p *proof) close() error {
+	var errs []error
+	for _, i := range p.instances {
+		errs = append(errs, i.close())
+	}
+	if p.admin != nil {
+		errs = append(errs, p.admin.Close())
+	}
+	return errors.Join(errs...)
+}
+
+// round is one rollback: everyone on new, a fault for each instance, the rollback at
+// a random moment, and what each instance still decided.
+func (p *proof) round(ctx context.Context) error {
+	if err := p.everyoneOnNew(ctx); err != nil {
+		return err
+	}
+	chosen := make([]Fault, len(p.instances))
+	longest := time.Duration(0)
+	for i, one := range p.instances {
+		chosen[i] = p.faults[rand.IntN(len(p.faults))]
+		one.suffer(chosen[i].proxy)
+		longest = max(longest, chosen[i].limit(p.config.Lease, p.interval))
+	}
+	if err := pause(ctx, rand.N(p.interval*2)); err != nil {
+		return err
+	}
+	asked := time.Now()
+	if _, err := p.admin.Apply(ctx, p.request(rollout.Rollback{Target: rollout.Disabled})); err != nil {
+		return err
+	}
+	// Watch on for longer than is allowed: a breach must be seen as long as it lasts.
+	if err := pause(ctx, longest+p.interval); err != nil {
+		return err
+	}
+	for i, one := range p.instances {
+		late := max(one.lastNew().Sub(asked), 0)
+		p.late[chosen[i].Name] = append(p.late[chosen[i].Name], late)
+		one.suffer(faultproxy.Fault{})
+	}
+	return nil
+}
+
+// everyoneOnNew advances to 100 % and waits until every instance decides so.
+func (p *proof) everyoneOnNew(ctx context.Context) error {
+	state, err := p.admin.State(ctx)
+	if err != nil {
+		return err
+	}
+	for stage := state.Rollout.Stage; stage < rollout.FullRollout; stage++ {
+		if _, err := p.admin.Apply(ctx, p.request(rollout.Advance{})); err != nil {
+			return err
+		}
+	}
+	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	defer cancel()
+	for _, one := range p.instances {
+		for one.follower.Decide(someUser).Variant != rollout.New {
+			if err := pause(ctx, time.Millisecond); err != nil {
+				return fmt.Errorf("instance %s does not come back after its fault: %w", one.name, errors.Join(err, one.follower.Status().LastError))
+			}
+		}
+	}
+	return nil
+}
+
+func (p *proof) request(c rollout.Change) store.Request {
+	return store.Request{Change: c, Actor: rollout.Actor{Name: "verify-bound", Role: rollout.RoleAdmin, Source: rollout.SourceSystem}}
+}
+
+func (p *proof) report(took time.Duration) Report {
+	r := Report{
+		Held: true, LeaseMS: p.config.Lease.Milliseconds(), Instances: len(p.instances), Rollbacks: p.config.Rollbacks,
+		Rows: []Row{}, Seconds: took.Seconds(),
+	}
+	for _, i := range p.instances {
+		r.Decisions += i.decisions.Load()
+	}
+	for _, f := range p.faults {
+		late := p.late[f.Name]
+		if len(late) == 0 {
+			continue
+		}
+		slices.Sort(late)
+		at := func(q float64) float64 { return ms(late[int(q*float64(len(late)-1)+.5)]) }
+		limit := f.limit(p.config.Lease, p.interval)
+		row := Row{Fault: f.Name, Rollbacks: len(late), P50MS: at(.5), P99MS: at(.99), MaxMS: at(1), LimitMS: ms(limit)}
+		row.Held = late[len(late)-1] <= limit
+		r.Held = r.Held && row.Held
+		r.Rows = append(r.Rows, row)
+	}
+	return r
+}
+
+func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
+
+func pause(ctx context.Context, d time.Duration) error {
+	timer := time.NewTimer(d)
+	defer timer.Stop()
+	select {
+	case <-ctx.Done():
+		return ctx.Err()
+	case <-timer.C:
+		return nil
+	}
+}

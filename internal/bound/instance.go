@@ -1,0 +1,109 @@
+package bound
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/follow"
+	"github.com/nlpcanary/nlpcanary/internal/faultproxy"
+	"github.com/nlpcanary/nlpcanary/internal/store"
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// someUser is any user: at 100 % everyone is on new.
+const someUser rollout.UserID = "verify-bound"
+
+// decideEvery is the pause between two decisions of an instance.
+const decideEvery = 500 * time.Microsecond
+
+// instance decides without pause and remembers when it last decided for new.
+type instance struct {
+	name      string
+	proxy     *faultproxy.Proxy // nil without a network
+	store     *store.Store
+	follower  *follow.Follower
+	last      atomic.Pointer[time.Time]
+	decisions atomic.Int64
+	stop      context.CancelFunc
+	stopped   sync.WaitGroup
+}
+
+func startInstance(ctx context.Context, ground *ground, number int, config Config, interval time.Duration) (_ *instance, err error) {
+	i := &instance{name: fmt.Sprintf("bound-%d", number)}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, i.close())
+		}
+	}()
+	url := ground.url
+	if ground.network {
+		if i.proxy, err = faultproxy.Listen(ctx, ground.host); err != nil {
+			return nil, err
+		}
+		if url, err = ground.through(i.proxy.Addr()); err != nil {
+			return nil, err
+		}
+	}
+	if i.store, err = store.Open(ctx, url, store.Options{}); err != nil {
+		return nil, err
+	}
+	i.follower = follow.Start(follow.Config{
+		Source: i.store, Instance: i.name, Version: "verify-bound", Lease: config.Lease, Interval: interval,
+		Keyer: rollout.NewKeyer(i.store.Secrets().UserKey), Logger: config.Logger,
+	})
+	if err := i.follower.WaitValid(ctx); err != nil {
+		return nil, err
+	}
+	deciding, stop := context.WithCancel(context.Background())
+	i.stop = stop
+	i.stopped.Go(func() { i.decide(deciding) })
+	return i, nil
+}
+
+func (i *instance) decide(ctx context.Context) {
+	for ctx.Err() == nil {
+		d := i.follower.Decide(someUser)
+		i.decisions.Add(1)
+		if d.Variant == rollout.New {
+			now := time.Now()
+			i.last.Store(&now)
+		}
+		time.Sleep(decideEvery)
+	}
+}
+
+func (i *instance) lastNew() time.Time {
+	if at := i.last.Load(); at != nil {
+		return *at
+	}
+	return time.Time{}
+}
+
+func (i *instance) suffer(fault faultproxy.Fault) {
+	if i.proxy != nil {
+		i.proxy.Set(fault)
+	}
+}
+
+func (i *instance) close() error {
+	var errs []error
+	if i.stop != nil {
+		i.stop()
+		i.stopped.Wait()
+	}
+	i.suffer(faultproxy.Fault{})
+	if i.follower != nil {
+		errs = append(errs, i.follower.Close())
+	}
+	if i.store != nil {
+		errs = append(errs, i.store.Close())
+	}
+	if i.proxy != nil {
+		errs = append(errs, i.proxy.Close())
+	}
+	return errors.Join(errs...)
+}
