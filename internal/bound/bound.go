@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"log/slog"
 	"math/rand/v2"
 	"slices"
@@ -26,8 +25,8 @@ type Config struct {
 	Rollbacks int
 	// Lease is the lease's length; follow.DefaultLease if 0.
 	Lease time.Duration
-	// Progress gets a line now and then; io.Discard if nil.
-	Progress io.Writer
+	// Progress, if set, is called after each rollback.
+	Progress func()
 	Logger   *slog.Logger
 }
 
@@ -103,7 +102,7 @@ func Verify(ctx context.Context, config Config) (report Report, err error) {
 		config.Lease = follow.DefaultLease
 	}
 	if config.Progress == nil {
-		config.Progress = io.Discard
+		config.Progress = func() {}
 	}
 	if config.Logger == nil {
 		config.Logger = slog.New(slog.DiscardHandler)
@@ -124,10 +123,10 @@ func Verify(ctx context.Context, config Config) (report Report, err error) {
 		return Report{}, err
 	}
 	for round := range config.Rollbacks {
-		fmt.Fprintf(config.Progress, "rollback %d of %d\n", round+1, config.Rollbacks)
 		if err := p.round(ctx); err != nil {
 			return Report{}, fmt.Errorf("rollback %d of %d: %w", round+1, config.Rollbacks, err)
 		}
+		config.Progress()
 	}
 	return p.report(time.Since(began)), nil
 }
