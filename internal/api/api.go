@@ -2,14 +2,15 @@ package api
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"log/slog"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/danielgtaylor/huma/v2"
-	"github.com/danielgtaylor/huma/v2/adapters/humago"
 	"github.com/prometheus/client_golang/prometheus"
 
 	"github.com/nlpcanary/nlpcanary/follow"
@@ -36,13 +37,17 @@ type Config struct {
 	// Flush, if set, stores the outcomes that this instance has counted, so that who
 	// sends texts and then looks at the metrics sees them.
 	Flush func(context.Context) error
-	// MaxExtractions bounds how many texts are worked on at once, and again as many
-	// may wait for at most QueueTime; 128 and 500 ms if 0.
+	// MaxExtractions bounds how many texts are worked on at once, and a quarter as many
+	// may wait for at most QueueTime; DefaultMaxExtractions and 500 ms if 0.
 	MaxExtractions int
 	QueueTime      time.Duration
 	// MaxStreams bounds the event streams; 256 if 0.
 	MaxStreams int
 }
+
+// DefaultMaxExtractions leaves room beside dispatch.DefaultNewSlots: a new architecture
+// that hangs in all of its slots must not keep old from serving.
+const DefaultMaxExtractions = dispatch.DefaultNewSlots + 64
 
 // API answers HTTP requests. It is safe for concurrent use.
 type API struct {
@@ -54,6 +59,9 @@ type API struct {
 	metrics *instruments
 	extract *gate
 	streams *gate
+	tokens  atomic.Pointer[tokenIndex]
+	// The documentation, made once.
+	spec, page []byte
 }
 
 // setErrors makes huma's own errors problems as well. The hook is a variable of that
@@ -75,7 +83,7 @@ func New(config Config) (*API, error) {
 		config.Now = time.Now
 	}
 	if config.MaxExtractions == 0 {
-		config.MaxExtractions = 128
+		config.MaxExtractions = DefaultMaxExtractions
 	}
 	if config.QueueTime == 0 {
 		config.QueueTime = 500 * time.Millisecond
@@ -83,18 +91,22 @@ func New(config Config) (*API, error) {
 	if config.MaxStreams == 0 {
 		config.MaxStreams = 256
 	}
-	setErrors.Do(func() { huma.NewErrorWithContext = humaProblem })
+	setErrors.Do(func() {
+		huma.NewErrorWithContext = humaProblem
+		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
+			return humaProblem(nil, status, msg, errs...)
+		}
+	})
 	a := &API{
 		config:  config,
 		log:     config.Logger,
 		now:     config.Now,
 		mux:     http.NewServeMux(),
-		extract: newGate(config.MaxExtractions, config.MaxExtractions, config.QueueTime),
+		extract: newGate(config.MaxExtractions, (config.MaxExtractions+3)/4, config.QueueTime),
 		streams: newGate(config.MaxStreams, 0, 0),
 	}
 	a.metrics = newInstruments(config)
-	a.huma = humago.New(a.mux, description(config.Version))
-	a.huma.UseMiddleware(a.authorise)
+	a.huma = huma.NewAPI(description(config.Version), humaRoutes{a})
 	a.rolloutRoutes()
 	a.metricsRoutes()
 	a.flagRoutes()
@@ -108,14 +120,15 @@ func New(config Config) (*API, error) {
 	a.ofrepRoutes()
 	a.eventRoute()
 	a.healthRoutes()
-	if err := a.docsRoute(); err != nil {
+	a.docsRoutes()
+	if err := a.makeDocs(); err != nil {
 		return nil, err
 	}
 	return a, nil
 }
 
 // Handler answers requests, in process or behind a server.
-func (a *API) Handler() http.Handler { return a.chain(a.mux) }
+func (a *API) Handler() http.Handler { return http.HandlerFunc(a.answer) }
 
 // OpenAPI describes every route.
 func (a *API) OpenAPI() *huma.OpenAPI { return a.huma.OpenAPI() }
@@ -126,14 +139,15 @@ func description(version string) huma.Config {
 	if version == "" {
 		version = "unknown"
 	}
-	json := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: unmarshalStrictly}
+	format := huma.Format{Marshal: huma.DefaultJSONFormat.Marshal, Unmarshal: json.Unmarshal} // of what checkJSON let through
 	config := huma.DefaultConfig("nlpcanary", version)
 	config.Info.Description = "Gradual rollout of a new NLP architecture beside the old one, with rollback that holds everywhere within the lease."
 	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
 		bearer: {Type: "http", Scheme: "bearer", Description: "A token made with 'nlpcanary token create'."},
 	}
-	config.Formats = map[string]huma.Format{"application/json": json, "json": json}
+	config.Formats = map[string]huma.Format{"application/json": format, "json": format} // "json" is what huma makes of application/problem+json
 	config.DefaultFormat = "application/json"
+	config.OpenAPIPath = "" // served like everything else, see docs.go
 	config.DocsPath = ""
 	config.SchemasPath = ""
 	config.CreateHooks = nil // no $schema in bodies: they have exactly the documented fields

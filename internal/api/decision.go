@@ -14,9 +14,8 @@ import (
 // operation. They are described like the others.
 
 func (a *API) decisionRoutes() {
-	a.mux.HandleFunc("GET /api/v1/decision", a.guard(rollout.Decide, a.decision))
-	a.describe(&huma.Operation{
-		OperationID: "decision", Method: "GET", Path: "/api/v1/decision", Tags: []string{"data"},
+	a.direct(huma.Operation{
+		OperationID: "decision", Method: "GET", Path: "/api/v1/decision",
 		Summary:     "The architecture for a user",
 		Description: "The user id is in the query, or better in the header X-User-ID, since queries get into the logs of proxies.",
 		Parameters: []*huma.Param{
@@ -24,26 +23,7 @@ func (a *API) decisionRoutes() {
 			{Name: "X-User-ID", In: "header", Schema: &huma.Schema{Type: "string"}},
 		},
 		Metadata: map[string]any{needs: rollout.Decide},
-	}, &Decision{})
-}
-
-// describe adds a plain handler's operation to the API's description.
-func (a *API) describe(op *huma.Operation, answer any) {
-	schemas := a.huma.OpenAPI().Components.Schemas
-	content := func(kind string, of any) map[string]*huma.MediaType {
-		return map[string]*huma.MediaType{kind: {Schema: huma.SchemaFromType(schemas, typeOf(of))}}
-	}
-	if op.Responses == nil {
-		op.Responses = map[string]*huma.Response{}
-	}
-	if answer != nil {
-		op.Responses["200"] = &huma.Response{Description: "OK", Content: content("application/json", answer)}
-	}
-	if _, guarded := op.Metadata[needs]; guarded {
-		op.Security = []map[string][]string{{bearer: {}}}
-		op.Responses["default"] = &huma.Response{Description: "A problem", Content: content(problemType, &Problem{})}
-	}
-	a.huma.OpenAPI().AddOperation(op)
+	}, &Decision{}, a.decision)
 }
 
 func (a *API) decision(w http.ResponseWriter, r *http.Request) {

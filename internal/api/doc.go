@@ -3,9 +3,9 @@
 //
 // # Invariants
 //
-//   - Every request passes one gate (exchange.go, routes.go): request id, limits,
-//     token, role, body. A route cannot be registered without the permission that it
-//     needs, and cannot be served without being in the OpenAPI document.
+//   - Every request passes one gate (middleware.go, routes.go): request id, limits,
+//     token, role, body. What registers a route also describes it, so that nothing is
+//     served that is not in the OpenAPI document.
 //   - Every change goes through store.Apply (change.go); this package has no other
 //     way to change anything.
 //   - Every error is a problem (RFC 9457), made in one place (problem.go), except
@@ -25,7 +25,7 @@
 // # Two ways of registering
 //
 // Admin endpoints are typed functions; huma reads parameters and bodies, checks
-// them against the schema, and documents them. Decisions, OFREP and extraction are
-// plain handlers with their own decoder, because reflection would cost more there
-// than the decision; they are in the OpenAPI document all the same.
+// them against the schema, and documents them. Decisions and OFREP are direct
+// handlers with a decoder of their own, because reflection would cost more there than
+// the decision; so is what is not JSON. They are described by hand.
 package api

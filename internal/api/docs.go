@@ -35,9 +35,40 @@ type docsField struct {
 	Required              bool
 }
 
-// docsRoute serves a page made once from the API's own description. It needs no
+// The documentation is made once, from the API's own description. The page needs no
 // script and no other host.
-func (a *API) docsRoute() error {
+
+// docsPolicy lets the page use its own style and nothing else.
+const docsPolicy = "default-src 'none'; style-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+
+func (a *API) docsRoutes() {
+	for _, file := range []struct {
+		path, id, kind, summary string
+		body                    *[]byte
+	}{
+		{"/openapi.json", "openapi", "application/json", "This API's description (OpenAPI 3.1)", &a.spec},
+		{"/docs", "docs", "text/html; charset=utf-8", "This API's description for people", &a.page},
+		{"/docs.css", "docs-style", "text/css; charset=utf-8", "The style of the description", &docsStyle},
+	} {
+		a.direct(huma.Operation{
+			OperationID: file.id, Method: "GET", Path: file.path, Summary: file.summary,
+			Responses: map[string]*huma.Response{"200": {Description: "OK", Content: map[string]*huma.MediaType{file.kind: {}}}},
+		}, nil, func(w http.ResponseWriter, _ *http.Request) {
+			h := w.Header()
+			h.Set("Content-Type", file.kind)
+			h.Set("Content-Security-Policy", docsPolicy)
+			h.Set("Referrer-Policy", "no-referrer")
+			_, _ = w.Write(*file.body) // the reader may have gone
+		})
+	}
+}
+
+// makeDocs writes the documentation, once all routes are registered.
+func (a *API) makeDocs() error {
+	var err error
+	if a.spec, err = json.Marshal(a.huma.OpenAPI()); err != nil {
+		return fmt.Errorf("encoding the OpenAPI document: %w", err)
+	}
 	page, err := template.New("docs").Parse(docsPage)
 	if err != nil {
 		return fmt.Errorf("reading the docs page: %w", err)
@@ -46,14 +77,7 @@ func (a *API) docsRoute() error {
 	if err := page.Execute(&text, a.docs()); err != nil {
 		return fmt.Errorf("making the docs page: %w", err)
 	}
-	serve := func(kind string, body []byte) http.HandlerFunc {
-		return func(w http.ResponseWriter, _ *http.Request) {
-			w.Header().Set("Content-Type", kind)
-			_, _ = w.Write(body) // the reader may have gone
-		}
-	}
-	a.mux.HandleFunc("GET /docs", serve("text/html; charset=utf-8", text.Bytes()))
-	a.mux.HandleFunc("GET /docs.css", serve("text/css; charset=utf-8", docsStyle))
+	a.page = text.Bytes()
 	return nil
 }
 

@@ -28,9 +28,8 @@ const (
 )
 
 func (a *API) eventRoute() {
-	a.mux.HandleFunc("GET /api/v1/events", a.guard(rollout.View, a.events))
-	a.describe(&huma.Operation{
-		OperationID: "events", Method: "GET", Path: "/api/v1/events", Tags: []string{"data"}, Summary: "Every change as it happens (server-sent events)",
+	a.direct(huma.Operation{
+		OperationID: "events", Method: "GET", Path: "/api/v1/events", Summary: "Every change as it happens (server-sent events)",
 		Description: "Each event's id is its revision, its data the entry of the audit trail. With Last-Event-ID the stream goes on after that revision, without gaps; without, it begins with the next change.",
 		Parameters: []*huma.Param{
 			{Name: "Last-Event-ID", In: "header", Schema: &huma.Schema{Type: "integer"}},
@@ -38,7 +37,7 @@ func (a *API) eventRoute() {
 		},
 		Metadata:  map[string]any{needs: rollout.View},
 		Responses: map[string]*huma.Response{"200": {Description: "A stream", Content: map[string]*huma.MediaType{"text/event-stream": {}}}},
-	}, nil)
+	}, nil, a.events)
 }
 
 func (a *API) events(w http.ResponseWriter, r *http.Request) {

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 
@@ -74,10 +75,24 @@ func (a *API) extraction(ctx context.Context, in *extractInput) (*extractOutput,
 	answer, err := a.config.Dispatcher.Extract(ctx, user, doc)
 	if err != nil {
 		a.metrics.extracted(answer, err)
-		return nil, err
+		return nil, extractionError(err)
 	}
 	a.metrics.extracted(answer, nil)
 	return &extractOutput{extractionBody(doc.Text, answer)}, nil
+}
+
+// extractionError is a text's own fault, a timeout, or a failure of the architectures,
+// whose words may quote the text and are not repeated.
+func extractionError(err error) error {
+	var tooLong *extract.TooLongError
+	switch {
+	case errors.Is(err, extract.ErrInvalidText), errors.Is(err, extract.ErrUnsupportedLanguage), errors.As(err, &tooLong):
+		return err
+	case errors.Is(err, context.DeadlineExceeded):
+		p := newProblem(http.StatusGatewayTimeout, codeTimeout, "no architecture answered in time", "try again, or send a shorter text")
+		return p
+	}
+	return newProblem(http.StatusInternalServerError, codeExtraction, "no architecture could read this text", "the server's log tells more; the outcome is counted")
 }
 
 func extractionBody(text string, answer dispatch.Answer) Extraction {

@@ -2,11 +2,11 @@ package api
 
 import (
 	"context"
+	"crypto/sha256"
+	"encoding/hex"
 	"fmt"
 	"net/http"
 	"strings"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -37,53 +37,13 @@ func actor(ctx context.Context) rollout.Actor {
 	return rollout.Actor{Name: who.Name, Role: who.Role, Source: who.Source}
 }
 
-// needs is the key of an operation's metadata under which its permission stands.
-const needs = "permission"
-
-// authorise refuses operations that the caller may not do. An operation without a
-// permission is open.
-func (a *API) authorise(ctx huma.Context, next func(huma.Context)) {
-	need, guarded := ctx.Operation().Metadata[needs].(rollout.Permission)
-	if !guarded {
-		next(ctx)
-		return
-	}
-	ctx, err := a.admit(ctx, need)
-	if err != nil {
-		r, w := unwrap(ctx)
-		a.writeProblem(w, r, err)
-		return
-	}
-	next(ctx)
-}
-
-func (a *API) admit(ctx huma.Context, need rollout.Permission) (huma.Context, error) {
-	r, _ := unwrap(ctx)
+// admit says who makes a request, or why not.
+func (a *API) admit(r *http.Request, need rollout.Permission) (Identity, error) {
 	who, err := a.authenticate(r)
 	if err != nil {
-		return ctx, err
+		return Identity{}, err
 	}
-	if err := allow(who, need); err != nil {
-		return ctx, err
-	}
-	noteActor(r.Context(), who.Name)
-	return huma.WithContext(ctx, WithIdentity(ctx.Context(), who)), nil
-}
-
-// guard is authorise for handlers outside of huma.
-func (a *API) guard(need rollout.Permission, next http.HandlerFunc) http.HandlerFunc {
-	return func(w http.ResponseWriter, r *http.Request) {
-		who, err := a.authenticate(r)
-		if err == nil {
-			err = allow(who, need)
-		}
-		if err != nil {
-			a.writeProblem(w, r, err)
-			return
-		}
-		noteActor(r.Context(), who.Name)
-		next(w, r.WithContext(WithIdentity(r.Context(), who)))
-	}
+	return who, allow(who, need)
 }
 
 func allow(who Identity, need rollout.Permission) error {
@@ -103,19 +63,18 @@ func (a *API) authenticate(r *http.Request) (Identity, error) {
 	if who, ok := identityOf(r.Context()); ok {
 		return who, nil
 	}
-	header := r.Header.Get("Authorization")
-	if header == "" {
+	given := r.Header["Authorization"]
+	if len(given) == 0 || given[0] == "" {
 		return Identity{}, unauthenticated("there is no token in the request", "send 'Authorization: Bearer TOKEN'; 'nlpcanary token create' makes one")
 	}
-	scheme, secret, _ := strings.Cut(header, " ")
+	scheme, secret, _ := strings.Cut(given[0], " ")
 	if !strings.EqualFold(scheme, "bearer") || secret == "" || len(secret) > 512 {
 		return Identity{}, unauthenticated("the Authorization header is not a bearer token", "send 'Authorization: Bearer TOKEN'")
 	}
-	state, err := a.knownState(r.Context())
+	token, found, err := a.token(r.Context(), secret)
 	if err != nil {
 		return Identity{}, err
 	}
-	token, found := state.TokenBySecret(secret)
 	switch {
 	case !found:
 		return Identity{}, unauthenticated("the token is not known", "it may have been revoked; 'nlpcanary token list' shows which there are")
@@ -127,6 +86,40 @@ func (a *API) authenticate(r *http.Request) (Identity, error) {
 
 func unauthenticated(detail, hint string) error {
 	return newProblem(http.StatusUnauthorized, codeUnauthenticated, detail, hint)
+}
+
+// tokenIndex finds the tokens of one revision by their hash, so that a request costs
+// one hash and one look-up. An ordinary map will do although it does not compare in
+// constant time: whoever measures it can choose secrets, not their hashes.
+type tokenIndex struct {
+	revision int64
+	byHash   map[[sha256.Size]byte]rollout.Token
+}
+
+func indexTokens(state *rollout.State) *tokenIndex {
+	index := &tokenIndex{state.Revision, make(map[[sha256.Size]byte]rollout.Token, len(state.Tokens))}
+	for _, token := range state.Tokens {
+		var hash [sha256.Size]byte
+		if n, err := hex.Decode(hash[:], []byte(token.Hash)); err == nil && n == len(hash) {
+			index.byHash[hash] = token
+		}
+	}
+	return index
+}
+
+// token finds a token by its secret, expired or not.
+func (a *API) token(ctx context.Context, secret string) (rollout.Token, bool, error) {
+	state, err := a.knownState(ctx)
+	if err != nil {
+		return rollout.Token{}, false, err
+	}
+	index := a.tokens.Load()
+	if index == nil || index.revision != state.Revision {
+		index = indexTokens(state)
+		a.tokens.Store(index)
+	}
+	token, found := index.byHash[sha256.Sum256([]byte(secret))]
+	return token, found, nil
 }
 
 // knownState is the state that the instance holds, or the database's if there is none.

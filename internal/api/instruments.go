@@ -1,9 +1,8 @@
 package api
 
 import (
-	"log/slog"
+	"net/http"
 	"strconv"
-	"strings"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -17,6 +16,7 @@ import (
 // instruments are what Prometheus sees of the API.
 type instruments struct {
 	decisions   *prometheus.CounterVec
+	byDecision  map[[2]string]prometheus.Counter // of decisions, looked up once
 	extractions *prometheus.CounterVec
 	seconds     *prometheus.HistogramVec
 	requests    *prometheus.CounterVec
@@ -38,6 +38,15 @@ func newInstruments(config Config) *instruments {
 	}
 	config.Registry.MustRegister(m.decisions, m.extractions, m.seconds, m.requests, m.durations,
 		collectors.NewGoCollector(), collectors.NewProcessCollector(collectors.ProcessCollectorOpts{}))
+	m.byDecision = map[[2]string]prometheus.Counter{}
+	for _, reason := range []rollout.Reason{rollout.ReasonStatic, rollout.ReasonSplit, rollout.ReasonTargetingMatch, rollout.ReasonDisabled, rollout.ReasonStale, rollout.ReasonError} {
+		for _, variant := range []rollout.Variant{rollout.Old, rollout.New} {
+			if variant == rollout.New && (reason == rollout.ReasonDisabled || reason == rollout.ReasonStale || reason == rollout.ReasonError) {
+				continue // these are always for old
+			}
+			m.byDecision[[2]string{string(variant), string(reason)}] = m.decisions.WithLabelValues(string(variant), string(reason))
+		}
+	}
 	build := prometheus.NewGauge(prometheus.GaugeOpts{Name: "nlpcanary_build_info", Help: "Always 1.",
 		ConstLabels: prometheus.Labels{"version": config.Version, "region": config.Region}})
 	build.Set(1)
@@ -49,7 +58,9 @@ func newInstruments(config Config) *instruments {
 }
 
 func (m *instruments) decided(d rollout.Decision) {
-	m.decisions.WithLabelValues(string(d.Variant), string(d.Reason)).Inc()
+	if counter := m.byDecision[[2]string{string(d.Variant), string(d.Reason)}]; counter != nil {
+		counter.Inc()
+	}
 }
 
 func (m *instruments) extracted(answer dispatch.Answer, err error) {
@@ -62,27 +73,28 @@ func (m *instruments) extracted(answer dispatch.Answer, err error) {
 	m.seconds.WithLabelValues(string(answer.Served)).Observe(answer.ProcessingTime.Seconds())
 }
 
-// visit counts a request by its route's pattern: paths may hold anything.
-func (m *instruments) visit(method, pattern string, status int, took time.Duration) {
-	if pattern == "" {
-		pattern = "none"
-	}
-	if strings.HasPrefix(pattern, method+" ") || pattern == "none" {
-		m.requests.WithLabelValues(pattern, strconv.Itoa(status)).Inc()
-		m.durations.WithLabelValues(pattern).Observe(took.Seconds())
-	}
+// routeInstruments are those of one route, looked up once.
+type routeInstruments struct {
+	ok       prometheus.Counter // status 200
+	duration prometheus.Observer
 }
 
-// levelOf keeps the many requests of the data plane and of health checks out of the
-// log unless something went wrong with them.
-func (a *API) levelOf(pattern string, status int) slog.Level {
+func (m *instruments) route(pattern string) routeInstruments {
+	return routeInstruments{m.requests.WithLabelValues(pattern, "200"), m.durations.WithLabelValues(pattern)}
+}
+
+// visit counts a request by its route's pattern: paths may hold anything.
+func (m *instruments) visit(v *visit, took time.Duration) {
 	switch {
-	case status >= 500:
-		return slog.LevelWarn
-	case strings.Contains(pattern, "/api/v1/admin/") && !strings.HasPrefix(pattern, "GET "):
-		return slog.LevelInfo
+	case v.route == nil:
+		m.requests.WithLabelValues("none", strconv.Itoa(v.status)).Inc()
+		return
+	case v.status == http.StatusOK:
+		v.route.count.ok.Inc()
+	default:
+		m.requests.WithLabelValues(v.route.pattern, strconv.Itoa(v.status)).Inc()
 	}
-	return slog.LevelDebug
+	v.route.count.duration.Observe(took.Seconds())
 }
 
 // stateCollector reads the instance's state when Prometheus asks.

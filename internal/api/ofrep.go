@@ -3,14 +3,12 @@ package api
 import (
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"errors"
 	"fmt"
-	"io"
-	"mime"
 	"net/http"
 	"reflect"
 	"strings"
+	"sync"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -18,12 +16,11 @@ import (
 )
 
 // OFREP, the OpenFeature Remote Evaluation Protocol, version 0.3
-// (github.com/open-feature/protocol): evaluation of one flag, and of all.
+// (github.com/open-feature/protocol): evaluation of one flag, and of all. It is on the
+// path of every request of its users, so it is decoded and encoded by hand: see
+// BenchmarkOFREP.
 
 const ofrepRoot = "/ofrep/v1/evaluate/flags"
-
-// maxOFREP bounds an evaluation context, in bytes.
-const maxOFREP = 64 << 10
 
 // The error codes of OFREP.
 const (
@@ -31,6 +28,7 @@ const (
 	ofrepContext = "INVALID_CONTEXT"
 	ofrepParse   = "PARSE_ERROR"
 	ofrepNoFlag  = "FLAG_NOT_FOUND"
+	ofrepGeneral = "GENERAL"
 )
 
 // Evaluation is OFREP's answer for one flag.
@@ -55,89 +53,128 @@ type Evaluations struct {
 	Flags []Evaluation `json:"flags"`
 }
 
-type evaluationRequest struct {
-	Context struct {
-		TargetingKey *string `json:"targetingKey"`
-	} `json:"context"`
-}
-
 func (a *API) ofrepRoutes() {
-	a.mux.HandleFunc("POST "+ofrepRoot+"/{key}", a.guard(rollout.Decide, a.evaluate))
-	a.mux.HandleFunc("POST "+ofrepRoot, a.guard(rollout.Decide, a.evaluateAll))
 	request := &huma.RequestBody{Required: true, Content: map[string]*huma.MediaType{"application/json": {Schema: &huma.Schema{
-		Type: "object", Properties: map[string]*huma.Schema{"context": {Type: "object", Properties: map[string]*huma.Schema{"targetingKey": {Type: "string", Description: "The user id."}}}},
+		Type: "object", Properties: map[string]*huma.Schema{"context": {
+			Type: "object", Description: "The evaluation context; what is not named here is passed over.",
+			Properties: map[string]*huma.Schema{"targetingKey": {Type: "string", Description: "The user id."}},
+		}},
 	}}}}
-	a.describe(&huma.Operation{
-		OperationID: "ofrep-evaluate", Method: "POST", Path: ofrepRoot + "/{key}", Tags: []string{"OFREP"}, Summary: "Evaluate one flag",
+	a.direct(huma.Operation{
+		OperationID: "ofrep-evaluate", Method: "POST", Path: ofrepRoot + "/{key}", Summary: "Evaluate one flag",
 		Description: "The flag " + rollout.KillSwitch + " is true where the user is sent to new.",
 		Parameters:  []*huma.Param{{Name: "key", In: "path", Required: true, Schema: &huma.Schema{Type: "string"}}},
-		RequestBody: request, Metadata: map[string]any{needs: rollout.Decide},
-		Responses: ofrepErrors(a, "400", "404"),
-	}, &Evaluation{})
-	a.describe(&huma.Operation{
-		OperationID: "ofrep-evaluate-all", Method: "POST", Path: ofrepRoot, Tags: []string{"OFREP"}, Summary: "Evaluate all flags",
+		RequestBody: request, Metadata: map[string]any{needs: rollout.Decide}, Responses: a.ofrepErrors(),
+	}, &Evaluation{}, a.evaluate)
+	a.direct(huma.Operation{
+		OperationID: "ofrep-evaluate-all", Method: "POST", Path: ofrepRoot, Summary: "Evaluate all flags",
 		Description: "Answers 304 to an If-None-Match that still holds.",
 		Parameters:  []*huma.Param{{Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: "string"}}},
-		RequestBody: request, Metadata: map[string]any{needs: rollout.Decide},
-		Responses: ofrepErrors(a, "400"),
-	}, &Evaluations{})
+		RequestBody: request, Metadata: map[string]any{needs: rollout.Decide}, Responses: a.ofrepErrors(),
+	}, &Evaluations{}, a.evaluateAll)
 }
 
-func ofrepErrors(a *API, statuses ...string) map[string]*huma.Response {
-	out := map[string]*huma.Response{}
-	schema := huma.SchemaFromType(a.huma.OpenAPI().Components.Schemas, typeOf(&EvaluationError{}))
-	for _, status := range statuses {
-		out[status] = &huma.Response{Description: "Not evaluated", Content: map[string]*huma.MediaType{"application/json": {Schema: schema}}}
-	}
+// ofrepErrors describes the errors of OFREP. A route that does not exist, or not with
+// that method, still answers a problem.
+func (a *API) ofrepErrors() map[string]*huma.Response {
+	schemas := a.huma.OpenAPI().Components.Schemas
+	out := map[string]*huma.Response{"default": {Description: "Not evaluated", Content: map[string]*huma.MediaType{
+		"application/json": {Schema: huma.SchemaFromType(schemas, typeOf(&EvaluationError{}))},
+		problemType:        {Schema: huma.SchemaFromType(schemas, typeOf(&Problem{}))},
+	}}}
 	return out
 }
 
 func typeOf(v any) reflect.Type { return reflect.TypeOf(v).Elem() }
 
-func (a *API) evaluate(w http.ResponseWriter, r *http.Request) {
-	key := r.PathValue("key")
-	user, failed := readContext(w, r)
-	if failed != nil {
-		failed.Key = key
-		a.writeJSON(w, r, http.StatusBadRequest, failed)
-		return
-	}
-	evaluation, found := a.evaluateFlag(key, user)
-	if !found {
-		a.writeJSON(w, r, http.StatusNotFound, EvaluationError{Key: key, ErrorCode: ofrepNoFlag, ErrorDetails: fmt.Sprintf("there is no flag %.40q", key)})
-		return
-	}
-	a.writeJSON(w, r, http.StatusOK, evaluation)
+// notEvaluated is a failure with a code of OFREP's own.
+func notEvaluated(status int, code, details string) *Problem {
+	return newProblem(status, code, details, "")
 }
 
-func (a *API) evaluateAll(w http.ResponseWriter, r *http.Request) {
-	user, failed := readContext(w, r)
-	if failed != nil {
-		a.writeJSON(w, r, http.StatusBadRequest, failed)
-		return
+// evaluationError puts a problem into OFREP's shape.
+func evaluationError(key string, p *Problem) EvaluationError {
+	e := EvaluationError{Key: key, ErrorCode: ofrepGeneral, ErrorDetails: p.Detail}
+	switch p.Code {
+	case ofrepNoKey, ofrepContext, ofrepParse, ofrepNoFlag:
+		e.ErrorCode = p.Code
+	case codeBadJSON, codeTooLarge, codeMediaType:
+		e.ErrorCode = ofrepParse
 	}
-	all := Evaluations{Flags: []Evaluation{}}
-	for _, name := range a.flagNames() {
-		if e, found := a.evaluateFlag(name, user); found {
-			all.Flags = append(all.Flags, e)
-		}
+	if p.Hint != "" {
+		e.ErrorDetails += "; " + p.Hint
 	}
-	body, err := json.Marshal(all)
+	return e
+}
+
+// buffers hold bodies on their way in and out.
+var buffers = sync.Pool{New: func() any {
+	b := make([]byte, 0, 2048)
+	return &b
+}}
+
+// largestBuffer bounds what the pool keeps.
+const largestBuffer = 64 << 10
+
+func giveBack(b *[]byte) {
+	if cap(*b) <= largestBuffer {
+		buffers.Put(b)
+	}
+}
+
+func (a *API) evaluate(w http.ResponseWriter, r *http.Request) {
+	v, _ := w.(*visit)
+	buffer, _ := buffers.Get().(*[]byte)
+	defer giveBack(buffer)
+	target, err := v.readTarget(r, *buffer)
 	if err != nil {
 		a.writeProblem(w, r, err)
 		return
 	}
+	// The target is copied out of the buffer by now, so the answer may go there.
+	text, err := a.appendEvaluation((*buffer)[:0], r.PathValue("key"), target)
+	if err != nil {
+		a.writeProblem(w, r, err)
+		return
+	}
+	*buffer = append(text, '\n')
+	w.Header()["Content-Type"] = isJSON
+	_, _ = w.Write(*buffer) // the reader may have gone
+}
+
+func (a *API) evaluateAll(w http.ResponseWriter, r *http.Request) {
+	v, _ := w.(*visit)
+	buffer, _ := buffers.Get().(*[]byte)
+	defer giveBack(buffer)
+	target, err := v.readTarget(r, *buffer)
+	if err != nil {
+		a.writeProblem(w, r, err)
+		return
+	}
+	text := append((*buffer)[:0], `{"flags":[`...)
+	for i, name := range a.flagNames() {
+		if i > 0 {
+			text = append(text, ',')
+		}
+		before := len(text)
+		if text, err = a.appendEvaluation(text, name, target); err != nil {
+			var failure *Problem
+			errors.As(err, &failure)
+			text = appendEvaluationError(text[:before], evaluationError(name, failure))
+		}
+	}
+	*buffer = append(text, "]}\n"...)
 	// The tag is of the whole answer, so it changes whenever any of it would, a lapsed
 	// lease included.
-	sum := sha256.Sum256(body)
+	sum := sha256.Sum256(*buffer)
 	tag := `"` + hex.EncodeToString(sum[:12]) + `"`
 	w.Header().Set("ETag", tag)
-	if matches(r.Header.Get("If-None-Match"), tag) {
+	if given := r.Header["If-None-Match"]; len(given) == 1 && matches(given[0], tag) {
 		w.WriteHeader(http.StatusNotModified)
 		return
 	}
-	w.Header().Set("Content-Type", "application/json")
-	_, _ = w.Write(append(body, '\n')) // the reader may have gone
+	w.Header()["Content-Type"] = isJSON
+	_, _ = w.Write(*buffer) // the reader may have gone
 }
 
 func matches(header, tag string) bool {
@@ -149,37 +186,27 @@ func matches(header, tag string) bool {
 	return false
 }
 
-// readContext reads the user from an evaluation request. Whatever else the context
-// holds is for other flag systems and is passed over.
-func readContext(w http.ResponseWriter, r *http.Request) (rollout.UserID, *EvaluationError) {
-	bad := func(code, details string) (rollout.UserID, *EvaluationError) {
-		return "", &EvaluationError{ErrorCode: code, ErrorDetails: details}
-	}
-	if kind := r.Header.Get("Content-Type"); kind != "" {
-		if media, _, err := mime.ParseMediaType(kind); err != nil || media != "application/json" {
-			return bad(ofrepParse, "the body must be application/json")
-		}
-	}
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, maxOFREP))
+// target is whom an evaluation is for: the zero one is nobody in particular, for whom
+// only flags that do not depend on the user can be evaluated.
+type target struct {
+	user  rollout.UserID
+	given bool
+}
+
+func (v *visit) readTarget(r *http.Request, buffer []byte) (target, error) {
+	body, err := v.readBody(r, buffer)
 	if err != nil {
-		var tooLarge *http.MaxBytesError
-		if errors.As(err, &tooLarge) {
-			return bad(ofrepParse, fmt.Sprintf("the body is larger than %d bytes", maxOFREP))
-		}
-		return bad(ofrepParse, "the body could not be read")
+		return target{}, err
 	}
-	var request evaluationRequest
-	if err := unmarshalStrictly(body, &request); err != nil {
-		return bad(ofrepParse, err.Error())
+	key, given, err := parseTarget(body)
+	if err != nil || !given {
+		return target{}, err
 	}
-	if request.Context.TargetingKey == nil || *request.Context.TargetingKey == "" {
-		return bad(ofrepNoKey, "context.targetingKey, the user id, is missing")
-	}
-	user, err := rollout.ParseUserID(*request.Context.TargetingKey)
+	user, err := rollout.ParseUserID(key)
 	if err != nil {
-		return bad(ofrepContext, "context.targetingKey: "+err.Error())
+		return target{}, notEvaluated(http.StatusBadRequest, ofrepContext, "context.targetingKey: "+err.Error())
 	}
-	return user, nil
+	return target{user, true}, nil
 }
 
 func (a *API) heldState() *rollout.State {
@@ -191,41 +218,43 @@ func (a *API) heldState() *rollout.State {
 
 // flagNames always has the kill switch, whose evaluation needs no state.
 func (a *API) flagNames() []string {
-	state := a.heldState()
-	names := []string{}
-	if state != nil {
+	names := []string{rollout.KillSwitch}
+	if state := a.heldState(); state != nil {
 		for _, f := range state.Flags {
 			if f.Name != rollout.KillSwitch {
 				names = append(names, f.Name)
 			}
 		}
 	}
-	return append(names, rollout.KillSwitch)
+	return names
 }
 
-func (a *API) evaluateFlag(key string, user rollout.UserID) (Evaluation, bool) {
+// appendEvaluation evaluates a flag, or returns a problem with a code of OFREP's.
+func (a *API) appendEvaluation(text []byte, key string, to target) ([]byte, error) {
 	if key == rollout.KillSwitch {
-		d := a.decide(user)
+		if !to.given {
+			return text, notEvaluated(http.StatusBadRequest, ofrepNoKey, "context.targetingKey, the user id, is missing")
+		}
+		d := a.decide(to.user)
 		a.metrics.decided(d)
-		return Evaluation{
-			Key: key, Value: d.Variant == rollout.New, Variant: string(d.Variant), Reason: string(d.Reason),
-			Metadata: map[string]any{
-				"stage": int(d.Stage), "stage_name": d.Stage.String(), "percentage": int(d.Percentage),
-				"bucket": int(d.Bucket), "revision": d.Revision, "region": string(d.Region),
-			},
-		}, true
+		return appendDecided(text, d), nil
 	}
-	state := a.heldState()
-	if state == nil {
-		return Evaluation{}, false
+	if a.config.Follower == nil {
+		return text, notEvaluated(http.StatusServiceUnavailable, codeNotReady, "nothing is followed here")
 	}
-	flag, found := state.Flag(key)
+	s := a.config.Follower.Status()
+	if s.State == nil {
+		p := notEvaluated(http.StatusServiceUnavailable, codeNotReady, "there is no state yet")
+		p.retryAfter = 1
+		return text, p
+	}
+	flag, found := s.State.Flag(key)
 	if !found {
-		return Evaluation{}, false
+		return text, notEvaluated(http.StatusNotFound, ofrepNoFlag, fmt.Sprintf("there is no flag %.40q", key))
 	}
-	variant := "off"
-	if flag.Enabled {
-		variant = "on"
+	reason := rollout.ReasonStatic
+	if !s.Valid {
+		reason = rollout.ReasonStale
 	}
-	return Evaluation{Key: key, Value: flag.Enabled, Variant: variant, Reason: string(rollout.ReasonStatic), Metadata: map[string]any{"revision": state.Revision}}, true
+	return appendFlag(text, flag, reason, s.State.Revision), nil
 }

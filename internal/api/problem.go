@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"net/http"
 	"strconv"
+	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
 
@@ -27,7 +28,12 @@ const (
 	codeUnknownOutcome  = "outcome_unknown"
 	codeKeyReused       = "idempotency_key_reused"
 	codeTooLarge        = "too_large"
+	codeMediaType       = "unsupported_media_type"
+	codeMethod          = "method_not_allowed"
+	codeBadJSON         = "bad_json"
+	codeExtraction      = "extraction_failed"
 	codeOverloaded      = "overloaded"
+	codeNotReady        = "not_ready"
 	codeTimeout         = "timeout"
 	codeInternal        = "internal"
 )
@@ -75,12 +81,17 @@ var statuses = map[rollout.Code]int{
 	rollout.CodeForbidden: http.StatusForbidden,
 }
 
+// quiet are the codes of 5xx that are no news for the log: expected, or logged already.
+// The errors of an extraction may quote the text, so it is the dispatcher that logs
+// what may be said of them.
+var quiet = map[string]bool{codeOverloaded: true, codeNotReady: true, codeExtraction: true}
+
 // problemOf is the one place where an error becomes a problem. Errors that are
 // nobody's fault but ours say no more than that; the log has the rest.
 func (a *API) problemOf(ctx context.Context, err error) *Problem {
 	p := a.classify(err)
 	p.RequestID = requestID(ctx)
-	if p.Status >= http.StatusInternalServerError && p.Code != codeOverloaded {
+	if p.Status >= http.StatusInternalServerError && !quiet[p.Code] {
 		a.log.ErrorContext(ctx, "request failed", "error", err, "status", p.Status, "request_id", p.RequestID)
 	}
 	return p
@@ -93,6 +104,8 @@ func (a *API) classify(err error) *Problem {
 		conflict *rollout.ConflictError
 		invalid  *outcome.InvalidError
 		tooLong  *extract.TooLongError
+		tooLarge *http.MaxBytesError
+		syntax   *syntaxError
 	)
 	switch {
 	case errors.As(err, &problem):
@@ -103,6 +116,14 @@ func (a *API) classify(err error) *Problem {
 		return conflicting(conflict, errors.As(err, new(preconditionError)))
 	case errors.As(err, &invalid):
 		return badField(invalid.Field, invalid.Error(), "")
+	case errors.As(err, &tooLarge):
+		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, fmt.Sprintf("the body is longer than %d bytes", tooLarge.Limit), "send a smaller body")
+	case errors.As(err, &syntax):
+		p := newProblem(http.StatusBadRequest, codeBadJSON, "the body is not JSON as it should be: "+syntax.Error(), "send one JSON object in UTF-8, each field once")
+		if syntax.field != "" {
+			p.Errors = []ProblemField{{Field: syntax.field, Message: syntax.message}}
+		}
+		return p
 	case errors.As(err, &tooLong):
 		return newProblem(http.StatusRequestEntityTooLarge, codeTooLarge, tooLong.Error(), "send the text in parts")
 	case errors.Is(err, extract.ErrInvalidText):
@@ -174,7 +195,7 @@ func humaProblem(ctx huma.Context, status int, msg string, errs ...error) huma.S
 		case err == nil:
 		case errors.As(err, &detailer):
 			d := detailer.ErrorDetail()
-			p.Errors = append(p.Errors, ProblemField{Field: fieldOf(d.Location), Message: d.Message})
+			p.Errors = append(p.Errors, fieldOf(d))
 		default:
 			p.Errors = append(p.Errors, ProblemField{Message: err.Error()})
 		}
@@ -192,27 +213,48 @@ func humaProblem(ctx huma.Context, status int, msg string, errs ...error) huma.S
 	return p
 }
 
-// fieldOf turns huma's "body.stage" into "stage".
-func fieldOf(location string) string {
-	for _, prefix := range []string{"body.", "query.", "path.", "header."} {
-		if len(location) > len(prefix) && location[:len(prefix)] == prefix {
-			return location[len(prefix):]
+// fieldOf names the field by its path in the body ("stage" for huma's "body.stage").
+// The value is not repeated: it may be a user id or a text.
+func fieldOf(d *huma.ErrorDetail) ProblemField {
+	f := ProblemField{Field: d.Location, Message: d.Message}
+	for _, place := range []string{"body", "query", "path", "header"} {
+		if rest, found := strings.CutPrefix(d.Location, place); found {
+			f.Field = strings.TrimPrefix(rest, ".")
 		}
 	}
-	return location
+	if name, found := strings.CutPrefix(d.Message, "expected required property "); found {
+		name, _, _ = strings.Cut(name, " ")
+		f.Field, f.Message = strings.TrimPrefix(f.Field+"."+name, "."), "is required"
+	}
+	switch d.Message {
+	case "unexpected property":
+		f.Message = "there is no such field"
+	case "unknown query parameter":
+		f.Message = "there is no such parameter"
+	}
+	return f
 }
 
-// writeProblem answers a request that did not get to a handler of huma's.
+// writeProblem answers with the problem that an error is; under /ofrep/, in the shape
+// of that protocol.
 func (a *API) writeProblem(w http.ResponseWriter, r *http.Request, err error) {
-	p := a.problemOf(r.Context(), err)
-	body, encodeErr := json.Marshal(p)
+	v, _ := w.(*visit)
+	p := a.problemOf(withVisit(r.Context(), v), err)
+	h := w.Header()
+	for name, values := range p.GetHeaders() {
+		h[name] = values
+	}
+	var body any = p
+	h["Content-Type"] = []string{problemType}
+	if v.route != nil && v.route.ofrep {
+		body = evaluationError(r.PathValue("key"), p)
+		h["Content-Type"] = isJSON
+	}
+	text, encodeErr := json.Marshal(body)
 	if encodeErr != nil {
 		a.log.ErrorContext(r.Context(), "encoding a problem", "error", encodeErr)
 	}
-	for name, values := range p.GetHeaders() {
-		w.Header()[name] = values
-	}
-	w.Header().Set("Content-Type", problemType)
+	v.open, v.status = true, 0
 	w.WriteHeader(p.Status)
-	_, _ = w.Write(append(body, '\n')) // the reader may have gone
+	_, _ = w.Write(append(text, '\n')) // the reader may have gone
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -11,6 +12,18 @@ const settingsRoot = "/api/v1/admin/settings"
 type settingsOutput struct {
 	ETag string `header:"ETag"`
 	Body rollout.Settings
+}
+
+type settingInput struct {
+	Key string `path:"key" maxLength:"64"`
+}
+
+type settingOutput struct {
+	ETag string `header:"ETag"`
+	Body struct {
+		Key   string `json:"key"`
+		Value string `json:"value"`
+	}
 }
 
 type setSettingInput struct {
@@ -24,6 +37,7 @@ type setSettingInput struct {
 
 func (a *API) settingRoutes() {
 	handle(a, route{method: "GET", path: settingsRoot, id: "list-settings", needs: rollout.View, summary: "The settings that all instances share"}, a.listSettings)
+	handle(a, route{method: "GET", path: settingsRoot + "/{key}", id: "get-setting", needs: rollout.View, summary: "One setting"}, a.getSetting)
 	handle(a, route{method: "PUT", path: settingsRoot + "/{key}", id: "set-setting", needs: rollout.Administer, summary: "Change a setting",
 		about: "soak: advise or enforce. when_stale: old or hold."}, a.setSetting)
 }
@@ -34,6 +48,24 @@ func (a *API) listSettings(ctx context.Context, _ *struct{}) (*settingsOutput, e
 		return nil, err
 	}
 	return &settingsOutput{ETag: etag(state.Revision), Body: state.Settings}, nil
+}
+
+func (a *API) getSetting(ctx context.Context, in *settingInput) (*settingOutput, error) {
+	state, err := a.config.Store.State(ctx)
+	if err != nil {
+		return nil, err
+	}
+	out := &settingOutput{ETag: etag(state.Revision)}
+	out.Body.Key = in.Key
+	switch in.Key {
+	case "soak":
+		out.Body.Value = string(state.Settings.Soak)
+	case "when_stale":
+		out.Body.Value = string(state.Settings.WhenStale)
+	default:
+		return nil, notFound(fmt.Sprintf("there is no setting %.40q", in.Key), "the settings are soak and when_stale")
+	}
+	return out, nil
 }
 
 func (a *API) setSetting(ctx context.Context, in *setSettingInput) (*changeOutput, error) {
