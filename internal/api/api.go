@@ -64,9 +64,9 @@ type API struct {
 	spec, page []byte
 }
 
-// setErrors makes huma's own errors problems as well. The hook is a variable of that
-// library, shared by the whole process.
-var setErrors sync.Once
+// setUpHuma makes huma's own errors problems as well, and field names count in their
+// own case only. These are variables of that library, shared by the whole process.
+var setUpHuma sync.Once
 
 // New wires the routes.
 func New(config Config) (*API, error) {
@@ -91,7 +91,8 @@ func New(config Config) (*API, error) {
 	if config.MaxStreams == 0 {
 		config.MaxStreams = 256
 	}
-	setErrors.Do(func() {
+	setUpHuma.Do(func() {
+		huma.ValidateStrictCasing = true
 		huma.NewErrorWithContext = humaProblem
 		huma.NewError = func(status int, msg string, errs ...error) huma.StatusError {
 			return humaProblem(nil, status, msg, errs...)

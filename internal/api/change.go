@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"net/http"
 	"strconv"
 	"strings"
 	"time"
@@ -38,19 +37,73 @@ func (a *API) apply(ctx context.Context, in ChangeInput, body ChangeBody, change
 	if err != nil && byHeader {
 		err = preconditionError{err}
 	}
-	if err == nil && a.config.Follower != nil {
-		a.config.Follower.Wake()
+	if err == nil && applied.Changed && !in.DryRun && !body.DryRun {
+		a.honour(ctx, applied.State.Revision)
 	}
 	return applied, err
+}
+
+// honourWithin bounds the wait for this instance. Its renewal takes a millisecond or
+// two; if it does not come, the change stands all the same.
+const honourWithin = 250 * time.Millisecond
+
+// honour waits until this instance honours the change, so that whoever made it sees
+// it at once here: a token just made works, and one just revoked does not.
+func (a *API) honour(ctx context.Context, revision int64) {
+	f := a.config.Follower
+	if f == nil {
+		return
+	}
+	f.Wake()
+	ctx, cancel := context.WithTimeout(ctx, honourWithin)
+	defer cancel()
+	look := time.NewTicker(time.Millisecond)
+	defer look.Stop()
+	for {
+		if state := f.State(); state != nil && state.Revision >= revision {
+			return
+		}
+		select {
+		case <-ctx.Done():
+			return
+		case <-look.C:
+		}
+	}
+}
+
+// ChangeHeaders are the headers of every answer to a change.
+type ChangeHeaders struct {
+	ETag     string `header:"ETag" doc:"The revision that stands, for If-Match."`
+	Replayed string `header:"Idempotency-Replayed" doc:"true if the Idempotency-Key brought back the first answer."`
+}
+
+func headersOf(applied store.Applied, dry bool) ChangeHeaders {
+	h := ChangeHeaders{ETag: etag(standing(applied, dry))}
+	if applied.Replayed {
+		h.Replayed = "true"
+	}
+	return h
+}
+
+// standing is the revision that stands after the request: a dry run makes none.
+func standing(applied store.Applied, dry bool) int64 {
+	if dry {
+		return applied.Was.Revision
+	}
+	return applied.State.Revision
 }
 
 func baseOf(in ChangeInput, body ChangeBody) (base int64, byHeader bool, err error) {
 	if in.IfMatch == "" || in.IfMatch == "*" {
 		return body.BaseRevision, false, nil
 	}
-	text := strings.Trim(strings.TrimPrefix(in.IfMatch, "W/"), `"`)
+	// A proxy that compresses makes a tag weak; it is the revision all the same.
+	text := strings.TrimPrefix(in.IfMatch, "W/")
+	if n := len(text); n > 2 && text[0] == '"' && text[n-1] == '"' {
+		text = text[1 : n-1]
+	}
 	base, parseErr := strconv.ParseInt(text, 10, 64)
-	if parseErr != nil || base < 1 {
+	if parseErr != nil || base < 1 || text[0] == '+' {
 		return 0, false, badField("If-Match", "If-Match is not a revision", `send the ETag of a status, such as "12"`)
 	}
 	if body.BaseRevision != 0 && body.BaseRevision != base {
@@ -63,7 +116,7 @@ func etag(revision int64) string { return `"` + strconv.FormatInt(revision, 10) 
 
 // changeOutput answers a change that has no body of its own.
 type changeOutput struct {
-	ETag string `header:"ETag"`
+	ChangeHeaders
 	Body Change
 }
 
@@ -74,9 +127,9 @@ func (a *API) changed(ctx context.Context, applied store.Applied, dry bool, mess
 	if dry && applied.Changed {
 		message = "Dry run, nothing was changed. It would be: " + message
 	}
-	return &changeOutput{ETag: etag(applied.State.Revision), Body: Change{
+	return &changeOutput{ChangeHeaders: headersOf(applied, dry), Body: Change{
 		Message: message, Subject: applied.Subject, Before: applied.Before, After: applied.After,
-		Admin: actor(ctx).Name, Timestamp: applied.At, Revision: applied.State.Revision,
+		Admin: actor(ctx).Name, Timestamp: applied.At, Revision: standing(applied, dry),
 		Changed: applied.Changed, DryRun: dry, Warnings: orEmpty(applied.Warnings),
 	}}
 }
@@ -119,7 +172,7 @@ func waitOf(ms *int64) (time.Duration, error) {
 	}
 	wait := time.Duration(*ms) * time.Millisecond
 	if wait < 0 || wait > maxWait {
-		return 0, newProblem(http.StatusUnprocessableEntity, codeInvalid, "wait_ms is out of range", "it is 0 to 60000")
+		return 0, badField("wait_ms", "wait_ms is out of range", "it is 0 to 60000")
 	}
 	return wait, nil
 }

@@ -79,7 +79,7 @@ func (a *API) authenticate(r *http.Request) (Identity, error) {
 	case !found:
 		return Identity{}, unauthenticated("the token is not known", "it may have been revoked; 'nlpcanary token list' shows which there are")
 	case token.Expired(a.now()):
-		return Identity{}, unauthenticated("the token expired at "+token.ExpiresAt.Format("2006-01-02 15:04:05 MST"), "make a new one with 'nlpcanary token create'")
+		return Identity{}, newProblem(http.StatusUnauthorized, codeTokenExpired, "the token expired at "+token.ExpiresAt.Format("2006-01-02 15:04:05 MST"), "make a new one with 'nlpcanary token create'")
 	}
 	return Identity{Name: token.Name, Role: token.Role, Source: rollout.SourceAPI}, nil
 }

@@ -22,6 +22,7 @@ const problemType = "application/problem+json"
 // Codes of problems that are not a rule's refusal (those carry rollout.Code).
 const (
 	codeUnauthenticated = "unauthenticated"
+	codeTokenExpired    = "token_expired"
 	codeInvalid         = string(rollout.CodeInvalid)
 	codeNotFound        = string(rollout.CodeNotFound)
 	codeDatabase        = "database_unavailable"

@@ -29,7 +29,7 @@ type rollbackInput struct {
 }
 
 type stageOutput struct {
-	ETag string `header:"ETag"`
+	ChangeHeaders
 	Body StageChange
 }
 
@@ -112,11 +112,11 @@ func (a *API) staged(ctx context.Context, applied store.Applied, dry bool, done 
 	if dry {
 		message = "Dry run, nothing was changed: " + message
 	}
-	return &stageOutput{ETag: etag(applied.State.Revision), Body: StageChange{
+	return &stageOutput{ChangeHeaders: headersOf(applied, dry), Body: StageChange{
 		Message:  message,
 		OldStage: int(was.Stage), OldPercentage: int(was.Percentage),
 		NewStage: int(is.Stage), NewPercentage: int(is.Percentage),
-		Admin: actor(ctx).Name, Timestamp: applied.At, Revision: applied.State.Revision,
+		Admin: actor(ctx).Name, Timestamp: applied.At, Revision: standing(applied, dry),
 		Changed: applied.Changed, DryRun: dry, Warnings: orEmpty(applied.Warnings),
 	}}
 }

@@ -31,7 +31,7 @@ type createTokenInput struct {
 }
 
 type createTokenOutput struct {
-	ETag string `header:"ETag"`
+	ChangeHeaders
 	Body NewToken
 }
 
@@ -96,8 +96,9 @@ func (a *API) createToken(ctx context.Context, in *createTokenInput) (*createTok
 	if !found {
 		return nil, newProblem(http.StatusInternalServerError, codeInternal, "the token was not made", "try again")
 	}
-	out := &createTokenOutput{ETag: etag(applied.State.Revision), Body: NewToken{Token: a.tokenBody(made), Revision: applied.State.Revision}}
-	if !in.DryRun && !b.DryRun {
+	dry := in.DryRun || b.DryRun
+	out := &createTokenOutput{ChangeHeaders: headersOf(applied, dry), Body: NewToken{Token: a.tokenBody(made), Revision: standing(applied, dry)}}
+	if !dry {
 		out.Body.Secret = secret
 	}
 	return out, nil
