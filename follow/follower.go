@@ -67,6 +67,8 @@ type Follower struct {
 	breakGlass atomic.Bool // by BreakGlass
 	killFile   atomic.Bool // by the kill file
 
+	notified atomic.Bool // notifications arrive
+
 	renewals, failures atomic.Int64
 	lastError          atomic.Pointer[error]
 
@@ -191,6 +193,9 @@ type Status struct {
 	LastError error
 	// CacheSize is how many users the cohort cache holds.
 	CacheSize int
+	// Notified says that the source announces changes, so that they arrive at once and
+	// not with the next renewal.
+	Notified bool
 	// Renewals and Failures count since the start.
 	Renewals, Failures int64
 	Instance           string
@@ -201,6 +206,7 @@ func (f *Follower) Status() Status {
 	s := Status{
 		Lease:      f.config.Lease,
 		BreakGlass: f.BrokenGlass(),
+		Notified:   f.notified.Load(),
 		Renewals:   f.renewals.Load(),
 		Failures:   f.failures.Load(),
 		Instance:   f.config.Instance,
@@ -304,7 +310,11 @@ func (f *Follower) listenLoop(ctx context.Context) {
 	backoff := f.config.Interval
 	for ctx.Err() == nil {
 		began := f.now()
-		err := f.config.Source.Watch(ctx, f.Wake)
+		err := f.config.Source.Watch(ctx, func() {
+			f.notified.Store(true)
+			f.Wake()
+		})
+		f.notified.Store(false)
 		if ctx.Err() != nil {
 			return
 		}

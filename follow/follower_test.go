@@ -63,6 +63,7 @@ func (s *source) Watch(ctx context.Context, wake func()) error {
 	s.mu.Lock()
 	s.wake = wake
 	s.mu.Unlock()
+	wake()
 	s.watched <- struct{}{}
 	<-ctx.Done()
 	return ctx.Err()

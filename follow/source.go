@@ -49,8 +49,9 @@ type Source interface {
 	// stood when the write was made. A read would not do: a stale replica or an
 	// isolated primary could answer it.
 	Renew(ctx context.Context, h Heartbeat) (Renewal, error)
-	// Watch calls wake whenever the state may have changed, until the context
-	// ends or the connection breaks. It only makes things faster.
+	// Watch calls wake when it begins to hear of changes, and then whenever the state
+	// may have changed, until the context ends or the connection breaks. It only makes
+	// things faster.
 	Watch(ctx context.Context, wake func()) error
 	// Leave takes the instance off the list at a clean stop.
 	Leave(ctx context.Context, instance string) error

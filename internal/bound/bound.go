@@ -198,7 +198,8 @@ func (p *proof) round(ctx context.Context) error {
 	return nil
 }
 
-// everyoneOnNew advances to 100 % and waits until every instance decides so.
+// everyoneOnNew advances to 100 % and waits until every instance decides so and is
+// notified of changes again: what one fault leaves behind must not count for the next.
 func (p *proof) everyoneOnNew(ctx context.Context) error {
 	state, err := p.admin.State(ctx)
 	if err != nil {
@@ -209,10 +210,10 @@ func (p *proof) everyoneOnNew(ctx context.Context) error {
 			return err
 		}
 	}
-	ctx, cancel := context.WithTimeout(ctx, 30*time.Second)
+	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
 	for _, one := range p.instances {
-		for one.follower.Decide(someUser).Variant != rollout.New {
+		for !one.recovered() {
 			if err := pause(ctx, time.Millisecond); err != nil {
 				return fmt.Errorf("instance %s does not come back after its fault: %w", one.name, errors.Join(err, one.follower.Status().LastError))
 			}

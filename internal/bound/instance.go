@@ -76,6 +76,11 @@ func (i *instance) decide(ctx context.Context) {
 	}
 }
 
+// recovered reports whether nothing of a fault is left.
+func (i *instance) recovered() bool {
+	return i.follower.Decide(someUser).Variant == rollout.New && i.follower.Status().Notified
+}
+
 func (i *instance) lastNew() time.Time {
 	if at := i.last.Load(); at != nil {
 		return *at
