@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"strings"
 
 	"github.com/alecthomas/kong"
 )
@@ -71,9 +72,19 @@ func newParser(root *commands, s *session) (*kong.Kong, error) {
 		kong.Writers(s.stdout, s.stderr),
 		kong.NoDefaultHelp(),
 		kong.ConfigureHelp(kong.HelpOptions{Compact: true, NoExpandSubcommands: true, WrapUpperBound: 100}),
+		kong.ValueFormatter(helpWithDefault),
 		commandGroups,
 		kong.Bind(s),
 	)
+}
+
+// helpWithDefault adds the default value to a flag's help, where the help does not
+// speak of it already.
+func helpWithDefault(value *kong.Value) string {
+	if !value.HasDefault || value.Default == "" || strings.Contains(value.Help, "default") {
+		return value.Help
+	}
+	return strings.TrimSuffix(value.Help, ".") + " (default " + value.Default + ")."
 }
 
 // errHelpShown ends parsing after --help. Kong's own flag would end the process.

@@ -119,7 +119,7 @@ type flagCreateCmd struct {
 	Name        string `arg:"" help:"Letters, digits, '-', '_' and '.'; at most 100."`
 	Description string `placeholder:"TEXT" help:"What it switches."`
 	Category    string `placeholder:"TEXT" help:"What it belongs to."`
-	Default     string `enum:"on,off,true,false" default:"off" help:"Its default value, which it starts with (on, off)."`
+	Default     string `enum:"on,off,true,false" default:"off" placeholder:"on|off" help:"Its default value, which it starts with: on or off; off if not given."`
 	changeFlags
 }
 

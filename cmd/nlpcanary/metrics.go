@@ -9,7 +9,7 @@ import (
 )
 
 type metricsCmd struct {
-	Window string `enum:"stage,rollout" default:"stage" help:"Since when: the present stage began, or the rollout (stage, rollout)."`
+	Window string `enum:"stage,rollout" default:"stage" placeholder:"NAME" help:"Since the present stage began (stage) or the rollout did (rollout)."`
 }
 
 // Run compares the two architectures.
