@@ -43,6 +43,8 @@ type Config struct {
 	QueueTime      time.Duration
 	// MaxStreams bounds the event streams; 256 if 0.
 	MaxStreams int
+	// Heartbeat is how often a quiet event stream shows that it lives; 15 s if 0.
+	Heartbeat time.Duration
 }
 
 // DefaultMaxExtractions leaves room beside dispatch.DefaultNewSlots: a new architecture
@@ -60,6 +62,9 @@ type API struct {
 	extract *gate
 	streams *gate
 	tokens  atomic.Pointer[tokenIndex]
+	// What is dear to compute.
+	counted  remembered[sums]
+	verified remembered[store.AuditReport]
 	// The documentation, made once.
 	spec, page []byte
 }
@@ -90,6 +95,9 @@ func New(config Config) (*API, error) {
 	}
 	if config.MaxStreams == 0 {
 		config.MaxStreams = 256
+	}
+	if config.Heartbeat == 0 {
+		config.Heartbeat = 15 * time.Second
 	}
 	setUpHuma.Do(func() {
 		huma.ValidateStrictCasing = true

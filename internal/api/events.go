@@ -1,7 +1,6 @@
 package api
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -19,8 +18,8 @@ const (
 	// lookEvery is how often a stream looks whether the instance's state has moved:
 	// one comparison of two numbers. The database is asked only when it has.
 	lookEvery = 50 * time.Millisecond
-	// heartbeatEvery keeps proxies from closing a quiet stream.
-	heartbeatEvery = 15 * time.Second
+	// retryEvery is how often a database that failed is asked again.
+	retryEvery = time.Second
 	// sendWithin cuts off a reader that does not take what is sent.
 	sendWithin = 5 * time.Second
 	// eventBatch bounds what is read from the audit trail at once.
@@ -45,24 +44,31 @@ func (a *API) events(w http.ResponseWriter, r *http.Request) {
 		a.writeProblem(w, r, newProblem(http.StatusServiceUnavailable, codeOverloaded, "nothing is followed here", "ask a server"))
 		return
 	}
+	last, err := a.lastEvent(r)
+	if err != nil {
+		a.writeProblem(w, r, err)
+		return
+	}
 	leave, err := a.streams.enter(r.Context())
 	if err != nil {
 		a.writeProblem(w, r, err)
 		return
 	}
 	defer leave()
-	last, err := a.lastEvent(r)
-	if err != nil {
-		a.writeProblem(w, r, err)
-		return
-	}
 	s := &stream{w: w, control: http.NewResponseController(w), last: last}
 	w.Header().Set("Content-Type", "text/event-stream")
 	w.Header().Set("X-Accel-Buffering", "no")
-	if err := s.send(": nlpcanary\n\n"); err != nil {
+	if r.Method == http.MethodHead {
 		return
 	}
-	a.follow(r.Context(), s)
+	// A deadline of the server's for reading requests would end the stream.
+	_ = s.control.SetReadDeadline(time.Time{})
+	// An id without data is no event, but a reader remembers it: one who comes back
+	// before the first event has missed nothing either.
+	if err := s.send(fmt.Sprintf(": nlpcanary\nid: %d\n\n", last)); err != nil {
+		return
+	}
+	a.follow(r, s)
 }
 
 // lastEvent is the revision after which the stream begins.
@@ -85,23 +91,24 @@ func (a *API) lastEvent(r *http.Request) (int64, error) {
 	return last, nil
 }
 
-// follow sends changes until the reader goes, or does not take them.
-func (a *API) follow(ctx context.Context, s *stream) {
+// follow sends changes until the reader goes, does not take them, or may no longer
+// have them.
+func (a *API) follow(r *http.Request, s *stream) {
 	look := time.NewTicker(lookEvery)
 	defer look.Stop()
-	heartbeat := time.NewTicker(heartbeatEvery)
+	heartbeat := time.NewTicker(a.config.Heartbeat)
 	defer heartbeat.Stop()
 	for {
 		var err error
 		select {
-		case <-ctx.Done():
+		case <-r.Context().Done():
 			return
 		case <-heartbeat.C:
-			err = s.send(": still here\n\n")
-		case <-look.C:
-			if state := a.config.Follower.State(); state != nil && state.Revision > s.last {
-				err = a.sendChanges(ctx, s)
+			if err = s.send(": still here\n\n"); err == nil {
+				_, err = a.admit(r, rollout.View) // the token may have been revoked, or expired
 			}
+		case <-look.C:
+			err = a.sendNews(r, s)
 		}
 		if err != nil {
 			return
@@ -109,11 +116,20 @@ func (a *API) follow(ctx context.Context, s *stream) {
 	}
 }
 
-func (a *API) sendChanges(ctx context.Context, s *stream) error {
+// sendNews sends what has changed since the last look, if anything has.
+func (a *API) sendNews(r *http.Request, s *stream) error {
+	state := a.config.Follower.State()
+	if state == nil || state.Revision <= s.last || time.Now().Before(s.retry) {
+		return nil
+	}
+	if _, err := a.admit(r, rollout.View); err != nil {
+		return err
+	}
 	for {
-		entries, err := a.config.Store.Audit(ctx, store.AuditQuery{After: s.last, Limit: eventBatch, Oldest: true})
+		entries, err := a.config.Store.Audit(r.Context(), store.AuditQuery{After: s.last, Limit: eventBatch, Oldest: true})
 		if err != nil {
-			return nil //nolint:nilerr // the database is away: the next look tries again
+			s.retry = time.Now().Add(retryEvery)
+			return nil //nolint:nilerr // the database is away: a later look tries again
 		}
 		for _, e := range entries {
 			if err := s.change(e); err != nil {
@@ -130,7 +146,8 @@ func (a *API) sendChanges(ctx context.Context, s *stream) error {
 type stream struct {
 	w       http.ResponseWriter
 	control *http.ResponseController
-	last    int64 // the last revision that was sent
+	last    int64     // the last revision that was sent
+	retry   time.Time // not before then is the database asked again
 }
 
 func (s *stream) change(e store.AuditEntry) error {

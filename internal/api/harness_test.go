@@ -64,7 +64,7 @@ type options struct {
 	old, canary extract.Extractor
 	config      func(*api.Config)
 	follow      func(*follow.Config)
-	handler     func(http.Handler) http.Handler
+	readTimeout time.Duration // of the HTTP server
 }
 
 func newInstance(tb testing.TB, o options) *instance {
@@ -109,11 +109,9 @@ func newInstance(tb testing.TB, o options) *instance {
 	if in.api, err = api.New(config); err != nil {
 		tb.Fatal(err)
 	}
-	handler := in.api.Handler()
-	if o.handler != nil {
-		handler = o.handler(handler)
-	}
-	in.server = httptest.NewServer(handler)
+	in.server = httptest.NewUnstartedServer(in.api.Handler())
+	in.server.Config.ReadTimeout = o.readTimeout
+	in.server.Start()
 	tb.Cleanup(in.server.Close)
 	return in
 }

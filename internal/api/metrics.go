@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"fmt"
 
 	"github.com/nlpcanary/nlpcanary/internal/advisor"
 	"github.com/nlpcanary/nlpcanary/internal/store"
@@ -49,21 +50,16 @@ type cohort struct {
 }
 
 func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary cohort, err error) {
-	a.flush(ctx)
-	tallies, err := a.config.Store.Tallies(ctx, query)
-	if err != nil {
-		return old, canary, err
-	}
-	feedback, err := a.config.Store.FeedbackSums(ctx, query)
+	counted, err := a.sums(ctx, query)
 	if err != nil {
 		return old, canary, err
 	}
 	of := func(v rollout.Variant) cohort {
 		m := cohort{}
-		if t := tallies[v]; t != nil {
+		if t := counted.tallies[v]; t != nil {
 			m.Summary = t.Summary()
 		}
-		f := feedback[v]
+		f := counted.feedback[v]
 		m.Labels = outcome.Labels{Correct: f.Correct, Wrong: f.Wrong, Missed: f.Missed}
 		m.Labelled = f.Labelled
 		if f.Rated > 0 {
@@ -73,6 +69,23 @@ func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canar
 		return m
 	}
 	return of(rollout.Old), of(rollout.New), nil
+}
+
+// sums are what the database adds up. They are shared: nobody may change them.
+type sums struct {
+	tallies  map[rollout.Variant]*outcome.Tally
+	feedback map[rollout.Variant]store.FeedbackSum
+}
+
+func (a *API) sums(ctx context.Context, query store.OutcomeQuery) (sums, error) {
+	return a.counted.get(ctx, fmt.Sprint(query.Rollout, " ", query.Epoch), func(ctx context.Context) (s sums, err error) {
+		a.flush(ctx)
+		if s.tallies, err = a.config.Store.Tallies(ctx, query); err != nil {
+			return s, err
+		}
+		s.feedback, err = a.config.Store.FeedbackSums(ctx, query)
+		return s, err
+	})
 }
 
 func architecture(name string, m cohort) ArchitectureMetrics {

@@ -28,7 +28,7 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	if err != nil {
 		return nil, err
 	}
-	users, err := a.users(ctx, state.Rollout.Name)
+	users, counted, err := a.users(ctx, state.Rollout.Name)
 	if err != nil {
 		return nil, err
 	}
@@ -44,31 +44,59 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	if ends := r.SoakEndsAt(); !ends.IsZero() {
 		s.SoakEndsAt = &ends
 	}
+	if !counted {
+		s.Warnings = append(s.Warnings, "the users are still being counted")
+	}
 	if users > 0 {
 		onNew := int64(math.Round(float64(users) * float64(s.EffectivePercentage) / 100))
 		onOld := users - onNew
 		s.TotalUsers, s.EstimatedUsersNewArch, s.EstimatedUsersOldArch = &users, &onNew, &onOld
 	}
-	a.addInstances(&s, instances)
+	a.addInstances(&s, instances, state.Last.At)
 	a.addLease(&s, state)
+	a.addAudit(ctx, &s)
 	return &statusOutput{ETag: etag(state.Revision), Body: s}, nil
 }
 
-// users is how many different users the rollout has seen, in both cohorts.
-func (a *API) users(ctx context.Context, name string) (int64, error) {
-	a.flush(ctx)
-	tallies, err := a.config.Store.Tallies(ctx, store.OutcomeQuery{Rollout: name})
-	if err != nil {
-		return 0, err
+// patience is how long a status waits for what is dear to compute: in an emergency the
+// rest of it must not be held up.
+const patience = 2 * time.Second
+
+// users is how many different users the rollout has seen, in both cohorts; false if
+// that takes too long to count just now.
+func (a *API) users(ctx context.Context, name string) (int64, bool, error) {
+	waiting, cancel := context.WithTimeout(ctx, patience)
+	defer cancel()
+	counted, err := a.sums(waiting, store.OutcomeQuery{Rollout: name})
+	switch {
+	case err != nil && waiting.Err() != nil && ctx.Err() == nil:
+		return 0, false, nil
+	case err != nil:
+		return 0, false, err
 	}
 	both := new(outcome.Tally)
-	for _, t := range tallies {
+	for _, t := range counted.tallies {
 		both.Merge(t)
 	}
-	return both.Users(), nil
+	return both.Users(), true, nil
 }
 
-func (a *API) addInstances(s *Status, instances []store.Instance) {
+// addAudit warns of a broken audit trail, if that is known in time.
+func (a *API) addAudit(ctx context.Context, s *Status) {
+	ctx, cancel := context.WithTimeout(ctx, patience/4)
+	defer cancel()
+	report, err := a.verified.get(ctx, "", func(ctx context.Context) (store.AuditReport, error) {
+		return a.config.Store.VerifyAudit(ctx, "")
+	})
+	if err == nil && !report.OK {
+		s.Warnings = append(s.Warnings, fmt.Sprintf("the audit trail does not verify, so nothing may advance; rolling back works: %s", report.Problem))
+	}
+}
+
+// lagsAfter is how long an instance may take to honour a change before it is warned of.
+const lagsAfter = time.Second
+
+func (a *API) addInstances(s *Status, instances []store.Instance, lastChange time.Time) {
 	longest := follow.DefaultLease
 	for _, i := range instances {
 		live := a.now().Sub(i.SeenAt) < i.Lease
@@ -86,6 +114,8 @@ func (a *API) addInstances(s *Status, instances []store.Instance) {
 			s.Warnings = append(s.Warnings, fmt.Sprintf("instance %s has not been heard of since %s: without a lease it sends everyone to old", i.ID, i.SeenAt.Format(time.RFC3339)))
 		case i.BreakGlass:
 			s.Warnings = append(s.Warnings, fmt.Sprintf("instance %s sends everyone to old by its kill file or SIGUSR1", i.ID))
+		case i.Revision < s.Revision && a.now().Sub(lastChange) > lagsAfter:
+			s.Warnings = append(s.Warnings, fmt.Sprintf("instance %s still honours revision %d; revision %d stands", i.ID, i.Revision, s.Revision))
 		}
 	}
 	s.RollbackBound = longest.String()
