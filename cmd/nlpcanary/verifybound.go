@@ -62,15 +62,15 @@ func (cmd verifyBoundCmd) Run(ctx context.Context, s *session) error {
 }
 
 func (s *session) writeBound(r bound.Report) {
-	t := table{header: []string{"FAULT", "ROLLBACKS", "P50", "P99", "MAX", "LIMIT", ""}, right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true}}
+	t := table{header: []string{"FAULT", "ROLLBACKS", "P50", "P99", "MAX", ""}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
 	for _, row := range r.Rows {
 		verdict := s.style.good("held")
-		if !row.Held {
-			verdict = s.style.bad("BROKEN")
+		if row.Broken > 0 {
+			verdict = s.style.bad(fmt.Sprintf("BROKEN %d times", row.Broken))
 		}
-		t.add(row.Fault, fmt.Sprint(row.Rollbacks), msText(row.P50MS), msText(row.P99MS), msText(row.MaxMS), msText(row.LimitMS), verdict)
+		t.add(row.Fault, fmt.Sprint(row.Rollbacks), msText(row.P50MS), msText(row.P99MS), msText(row.MaxMS), verdict)
 	}
-	fmt.Fprintf(s.stdout, "The last decision for new after a rollback was asked for: %d instances, lease %d ms, %d rollbacks, %d decisions.\n\n", r.Instances, r.LeaseMS, r.Rollbacks, r.Decisions)
+	fmt.Fprintf(s.stdout, "How long after a rollback was asked for an instance still decided for new: %d instances, lease %d ms, %d rollbacks, %d decisions.\n\n", r.Instances, r.LeaseMS, r.Rollbacks, r.Decisions)
 	t.write(s.stdout, s.style, "")
 	if len(r.Rows) == 1 {
 		fmt.Fprintln(s.stdout, s.style.quiet(strings.TrimSpace("\nOn SQLite there is no network whose faults could be tried.")))

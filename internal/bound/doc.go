@@ -7,9 +7,11 @@
 // own, a rollback is made past the proxies at a random moment, and the last decision
 // for new of each instance is compared with the moment of the rollback.
 //
-// The measure is taken against the promise: the rollback's moment is when it was
-// asked for, not when it was committed, and a decision's moment is after it was
-// made. What is reported is never less than what was.
+// The times reported are never less than what was: from the moment at which the
+// rollback was asked for to the moment after the decision was made. The promise
+// counts as broken when it surely was: a decision for new was begun later than one
+// lease after the rollback had been confirmed. A busy machine, which stops goroutines
+// anywhere, can stretch the first and cannot cause the second.
 //
 // The proof works on state of its own: a schema of its own in the PostgreSQL
 // database, a file of its own beside the SQLite one. Both are removed at the end.

@@ -20,13 +20,16 @@ const someUser rollout.UserID = "verify-bound"
 // decideEvery is the pause between two decisions of an instance.
 const decideEvery = 500 * time.Microsecond
 
+// moment is between two times: a busy machine may stop a goroutine at any point.
+type moment struct{ before, after time.Time }
+
 // instance decides without pause and remembers when it last decided for new.
 type instance struct {
 	name      string
 	proxy     *faultproxy.Proxy // nil without a network
 	store     *store.Store
 	follower  *follow.Follower
-	last      atomic.Pointer[time.Time]
+	last      atomic.Pointer[moment]
 	decisions atomic.Int64
 	stop      context.CancelFunc
 	stopped   sync.WaitGroup
@@ -66,11 +69,11 @@ func startInstance(ctx context.Context, ground *ground, number int, config Confi
 
 func (i *instance) decide(ctx context.Context) {
 	for ctx.Err() == nil {
+		before := time.Now()
 		d := i.follower.Decide(someUser)
 		i.decisions.Add(1)
 		if d.Variant == rollout.New {
-			now := time.Now()
-			i.last.Store(&now)
+			i.last.Store(&moment{before, time.Now()})
 		}
 		time.Sleep(decideEvery)
 	}
@@ -81,11 +84,12 @@ func (i *instance) recovered() bool {
 	return i.follower.Decide(someUser).Variant == rollout.New && i.follower.Status().Notified
 }
 
-func (i *instance) lastNew() time.Time {
+// lastNew is when the instance last decided for new; zero if it never did.
+func (i *instance) lastNew() moment {
 	if at := i.last.Load(); at != nil {
 		return *at
 	}
-	return time.Time{}
+	return moment{}
 }
 
 func (i *instance) suffer(fault faultproxy.Fault) {
