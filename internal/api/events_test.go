@@ -33,7 +33,7 @@ func (in *instance) listen(tb testing.TB, path string, header ...string) *listen
 	for i := 0; i < len(header); i += 2 {
 		r.Header.Set(header[i], header[i+1])
 	}
-	response, err := in.server.Client().Do(r)
+	response, err := in.server.Client().Do(r) //nolint:bodyclose // the goroutine that reads closes it
 	if err != nil {
 		tb.Fatal(err)
 	}

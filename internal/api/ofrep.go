@@ -137,7 +137,8 @@ func (a *API) evaluate(w http.ResponseWriter, r *http.Request) {
 		a.writeProblem(w, r, err)
 		return
 	}
-	*buffer = append(text, '\n')
+	text = append(text, '\n')
+	*buffer = text
 	w.Header()["Content-Type"] = isJSON
 	_, _ = w.Write(*buffer) // the reader may have gone
 }
@@ -151,7 +152,8 @@ func (a *API) evaluateAll(w http.ResponseWriter, r *http.Request) {
 		a.writeProblem(w, r, err)
 		return
 	}
-	text := append((*buffer)[:0], `{"flags":[`...)
+	text := (*buffer)[:0]
+	text = append(text, `{"flags":[`...)
 	for i, name := range a.flagNames() {
 		if i > 0 {
 			text = append(text, ',')
@@ -163,7 +165,8 @@ func (a *API) evaluateAll(w http.ResponseWriter, r *http.Request) {
 			text = appendEvaluationError(text[:before], evaluationError(name, failure))
 		}
 	}
-	*buffer = append(text, "]}\n"...)
+	text = append(text, "]}\n"...)
+	*buffer = text
 	// The tag is of the whole answer, so it changes whenever any of it would, a lapsed
 	// lease included.
 	sum := sha256.Sum256(*buffer)

@@ -92,6 +92,11 @@ var quiet = map[string]bool{codeOverloaded: true, codeNotReady: true, codeExtrac
 func (a *API) problemOf(ctx context.Context, err error) *Problem {
 	p := a.classify(err)
 	p.RequestID = requestID(ctx)
+	if who, known := identityOf(ctx); known && who.Source == rollout.SourceCLI && p.Code == codeDatabase {
+		// Who named the database may know what is wrong with it; others would learn
+		// about the inside of the network.
+		p.Detail = err.Error()
+	}
 	if p.Status >= http.StatusInternalServerError && !quiet[p.Code] {
 		a.log.ErrorContext(ctx, "request failed", "error", err, "status", p.Status, "request_id", p.RequestID)
 	}

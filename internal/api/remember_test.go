@@ -30,8 +30,10 @@ func TestDearAnswersAreUsedAgain(t *testing.T) {
 		if get(time.Millisecond) != 1 || get(time.Millisecond) != 2 {
 			t.Error("a cheap answer was used again")
 		}
-		if get(time.Second) != 3 || get(time.Second) != 3 {
-			t.Error("a dear answer was not used again")
+		for range 3 {
+			if n := get(time.Second); n != 3 {
+				t.Errorf("a dear answer was not used again: %d", n)
+			}
 		}
 		time.Sleep(keepFactor * time.Second)
 		if get(time.Second) != 4 {
