@@ -41,6 +41,8 @@ type Config struct {
 	// may wait for at most QueueTime; DefaultMaxExtractions and 500 ms if 0.
 	MaxExtractions int
 	QueueTime      time.Duration
+	// Stopping, if set, is closed when the server stops: event streams end, requests go on.
+	Stopping <-chan struct{}
 	// MaxStreams bounds the event streams; 256 if 0.
 	MaxStreams int
 	// Heartbeat is how often a quiet event stream shows that it lives; 15 s if 0.

@@ -103,6 +103,8 @@ func (a *API) follow(r *http.Request, s *stream) {
 		select {
 		case <-r.Context().Done():
 			return
+		case <-a.config.Stopping:
+			return
 		case <-heartbeat.C:
 			if err = s.send(": still here\n\n"); err == nil {
 				_, err = a.admit(r, rollout.View) // the token may have been revoked, or expired

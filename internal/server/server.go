@@ -92,32 +92,33 @@ func Run(ctx context.Context, config Config) error {
 	stop := plane.obey(config.BreakGlass)
 	defer stop()
 
-	face, err := api.New(plane.apiConfig(st, config))
+	stopping := make(chan struct{})
+	apiConfig := plane.apiConfig(st, config)
+	apiConfig.Stopping = stopping
+	face, err := api.New(apiConfig)
 	if err != nil {
 		return err
 	}
+	plane.waitForState(ctx)
 	fmt.Fprintf(config.Stdout, "nlpcanary serves on %s (database %s)\n", url, st.Location())
 	if config.Ready != nil {
 		config.Ready(url, token)
 	}
-	return serveHTTP(ctx, listener, face.Handler(), config.Logger)
+	return serveHTTP(ctx, listener, face.Handler(), stopping, config.Logger)
 }
 
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, log *slog.Logger) error {
-	// Requests get a context of their own, ended only after the grace period, so
-	// that those under way can finish; event streams end at once by baseCtx.
-	baseCtx, endStreams := context.WithCancel(context.Background())
-	defer endStreams()
+// serveHTTP closes stopping when it begins to stop, so that what would never end by
+// itself ends; requests under way may finish.
+func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, stopping chan struct{}, log *slog.Logger) error {
 	server := &http.Server{
 		Handler:           handler,
 		ReadHeaderTimeout: 10 * time.Second,
 		ReadTimeout:       30 * time.Second,
 		IdleTimeout:       2 * time.Minute,
 		MaxHeaderBytes:    64 << 10,
-		BaseContext:       func(net.Listener) context.Context { return baseCtx },
 		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
 	}
-	server.RegisterOnShutdown(endStreams)
+	server.RegisterOnShutdown(func() { close(stopping) })
 	failed := make(chan error, 1)
 	go func() { failed <- server.Serve(listener) }()
 	select {
@@ -184,6 +185,20 @@ func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
 		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Sealer: p.sealer, Keyer: p.keyer,
 		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: prometheus.NewRegistry(),
 		Flush: p.shipper.ship,
+	}
+}
+
+// startPatience is how long a start waits for the first state. Without it the
+// instance serves all the same: old, and not ready.
+const startPatience = 2 * time.Second
+
+// waitForState keeps the first requests from being answered by old, reason STALE, in
+// the few milliseconds before the first renewal is answered.
+func (p *dataPlane) waitForState(ctx context.Context) {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	if err := p.follower.WaitValid(ctx); err != nil {
+		p.log.Warn("serving without a state: everyone gets old until the database answers", "error", err)
 	}
 }
 
