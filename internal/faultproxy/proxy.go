@@ -103,7 +103,8 @@ func (p *Proxy) accept() {
 }
 
 func (p *Proxy) serve(client net.Conn) {
-	target, err := net.DialTimeout("tcp", p.target, 5*time.Second)
+	dialer := net.Dialer{Timeout: 5 * time.Second}
+	target, err := dialer.DialContext(context.Background(), "tcp", p.target)
 	if err != nil {
 		_ = client.Close() // the target is gone, and so the client learns it
 		return

@@ -281,8 +281,11 @@ func TestNothingPrivateIsKept(t *testing.T) {
 		t.Fatal(err)
 	}
 	log := s.out.String()
-	printed := strings.Index(log, "nlpcanary serves on") // the admin token is printed before, on purpose
-	kept := log[printed:]
+	// The admin token is printed on purpose, before the rest.
+	_, kept, served := strings.Cut(log, "nlpcanary serves on")
+	if !served {
+		t.Fatalf("the server did not say where it serves: %s", log)
+	}
 	files, err := filepath.Glob(filepath.Join(dir, "test.db*"))
 	if err != nil {
 		t.Fatal(err)
