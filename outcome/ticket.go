@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"encoding/binary"
 	"errors"
+	"strings"
 
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -82,9 +83,12 @@ func (s *Sealer) tag(b []byte) []byte {
 	return mac.Sum(nil)[:tagSize]
 }
 
-// Open reads an outcome id. It returns [ErrMalformed] or [ErrForged].
+// Open reads an outcome id. Only the very text that [Sealer.Seal] made opens, so an
+// id may serve as a key. It returns [ErrMalformed] or [ErrForged].
 func (s *Sealer) Open(id string) (Ticket, error) {
-	if len(id) > maxID {
+	// The base64 decoder skips line breaks. Feedback is kept by id, so an id with a
+	// second spelling would be credited twice.
+	if len(id) > maxID || strings.ContainsAny(id, "\r\n") {
 		return Ticket{}, ErrMalformed
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(id)

@@ -66,12 +66,44 @@ func TestForgedAndMalformedIDsAreRefused(t *testing.T) {
 	}
 }
 
+// Feedback is kept by id: a second spelling of an id would be credited twice.
+func TestAnIDHasOneSpelling(t *testing.T) {
+	sealer := outcome.NewSealer([]byte("secret"))
+	// Rollout names of three lengths give ids whose last character has 6, 4 and 2 bits in use.
+	for _, name := range []string{"n", "nl", "nlp"} {
+		id := sealer.Seal(outcome.Ticket{Rollout: name, Epoch: 1, Variant: rollout.New})
+		for at := range len(id) + 1 {
+			for _, extra := range []string{"\n", "\r", "\r\n", "=", " "} {
+				if _, err := sealer.Open(id[:at] + extra + id[at:]); !errors.Is(err, outcome.ErrMalformed) {
+					t.Fatalf("%q put in at %d of a %d-character id: %v, want ErrMalformed", extra, at, len(id), err)
+				}
+			}
+		}
+		for c := range 128 {
+			if spelt := id[:len(id)-1] + string(rune(c)); spelt != id {
+				if _, err := sealer.Open(spelt); err == nil {
+					t.Fatalf("%q opens, and so does %q", spelt, id)
+				}
+			}
+		}
+	}
+}
+
 func FuzzOpen(f *testing.F) {
 	sealer := outcome.NewSealer([]byte("secret"))
+	id := sealer.Seal(outcome.Ticket{Rollout: "nlp", Epoch: 1, Variant: rollout.New})
 	f.Add("")
-	f.Add(sealer.Seal(outcome.Ticket{Rollout: "nlp", Epoch: 1, Variant: rollout.New}))
+	f.Add(id)
+	f.Add(id + "\n")
+	f.Add(id[:9] + "\r\n" + id[9:])
 	f.Fuzz(func(t *testing.T, id string) {
 		ticket, err := sealer.Open(id)
+		if err == nil {
+			raw, decodeErr := base64.RawURLEncoding.DecodeString(id)
+			if decodeErr != nil || base64.RawURLEncoding.EncodeToString(raw) != id {
+				t.Fatalf("opened %q, which is not how it was sealed", id)
+			}
+		}
 		if err == nil && ticket.Variant != rollout.Old && ticket.Variant != rollout.New {
 			t.Fatalf("opened %+v", ticket)
 		}
@@ -123,4 +155,24 @@ func TestLabels(t *testing.T) {
 	if nothingFound := (outcome.Labels{Missed: 3}); nothingFound.Precision() != nil || *nothingFound.Recall() != 0 {
 		t.Error("with nothing found, precision is not measured and recall is 0")
 	}
+}
+
+func BenchmarkSealer(b *testing.B) {
+	sealer := outcome.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
+	ticket := outcome.Ticket{Rollout: "nlp", Epoch: 12345, Variant: rollout.New, Region: "eu-west-1", Minute: 30_000_000, UserKey: userKey(1)}
+	b.Run("seal", func(b *testing.B) {
+		b.ReportAllocs()
+		for b.Loop() {
+			sealer.Seal(ticket)
+		}
+	})
+	b.Run("open", func(b *testing.B) {
+		id := sealer.Seal(ticket)
+		b.ReportAllocs()
+		for b.Loop() {
+			if _, err := sealer.Open(id); err != nil {
+				b.Fatal(err)
+			}
+		}
+	})
 }
