@@ -3,6 +3,7 @@ package outcome_test
 import (
 	"bytes"
 	"errors"
+	"maps"
 	"slices"
 	"sync"
 	"testing"
@@ -48,7 +49,9 @@ func TestLossAndRetryCountEveryOutcomeOnce(t *testing.T) {
 		t.Repeat(map[string]func(*rapid.T){
 			"add": func(t *rapid.T) {
 				o := genOutcome().Draw(t, "outcome")
-				if err := set.Add(o, now); err != nil {
+				// Clocks are set back, and reports come late.
+				at := now.Add(-time.Duration(rapid.IntRange(0, 1200).Draw(t, "seconds late")) * time.Second)
+				if err := set.Add(o, at); err != nil {
 					t.Fatal(err)
 				}
 				added = append(added, o)
@@ -105,6 +108,49 @@ func TestSetForgetsWhatIsStoredAndOver(t *testing.T) {
 	}
 }
 
+// The store replaces a row as a whole: a tally that began anew in a forgotten minute
+// would wipe out what the minute had.
+func TestAnOutcomeOfAForgottenMinuteCountsInTheNextOne(t *testing.T) {
+	set, stored := outcome.NewSet(), shelf{}
+	minute := time.Unix(6000, 0)
+	o := outcome.Outcome{Rollout: "nlp", Epoch: 1, Variant: rollout.Old}
+	ship := func(now time.Time) {
+		t.Helper()
+		list, err := set.Pending(now)
+		if err != nil {
+			t.Fatal(err)
+		}
+		stored.put(list)
+		set.Acknowledge(list)
+	}
+	add := func(n int) {
+		t.Helper()
+		for range n {
+			if err := set.Add(o, minute); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	add(5)
+	ship(minute)
+	ship(minute.Add(10 * time.Minute)) // forgets the minute
+	add(7)
+	ship(minute.Add(10 * time.Minute))
+
+	want := map[outcome.Minute]int64{outcome.MinuteOf(minute): 5, outcome.MinuteOf(minute) + 1: 7}
+	got := map[outcome.Minute]int64{}
+	for key, shipment := range stored {
+		var tally outcome.Tally
+		if err := tally.UnmarshalBinary(shipment.Data); err != nil {
+			t.Fatal(err)
+		}
+		got[key.Minute] += tally.Total().Requests
+	}
+	if !maps.Equal(got, want) {
+		t.Errorf("stored by minute: %v, want %v", got, want)
+	}
+}
+
 func TestSetIsBounded(t *testing.T) {
 	set := outcome.NewSet()
 	at := time.Unix(600, 0)
@@ -142,24 +188,29 @@ func TestSetIsSafeForConcurrentUse(t *testing.T) {
 	}
 	stop := make(chan struct{})
 	var shipping sync.WaitGroup
-	shipping.Go(func() {
-		for last := false; ; {
-			list, err := set.Pending(time.Unix(600, 0))
-			if err != nil {
-				t.Error(err)
+	var shelving sync.Mutex
+	for range 2 {
+		shipping.Go(func() {
+			for last := false; ; {
+				list, err := set.Pending(time.Unix(600, 0))
+				if err != nil {
+					t.Error(err)
+				}
+				shelving.Lock()
+				stored.put(list)
+				shelving.Unlock()
+				set.Acknowledge(list)
+				if last {
+					return
+				}
+				select {
+				case <-stop:
+					last = true
+				default:
+				}
 			}
-			stored.put(list)
-			set.Acknowledge(list)
-			if last {
-				return
-			}
-			select {
-			case <-stop:
-				last = true
-			default:
-			}
-		}
-	})
+		})
+	}
 	adding.Wait()
 	close(stop)
 	shipping.Wait()
