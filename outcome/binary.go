@@ -9,13 +9,17 @@ import (
 // ErrCorrupt is the error for bytes that are not a tally.
 var ErrCorrupt = errors.New("not a tally")
 
-// The binary form, version 1: the version, then varints. Sums are written only for
-// buckets that have any, bins and registers as differences of their positions.
-const formatVersion = 1
+// The binary form: the version, then varints. Sums are written only for buckets that
+// have any, bins and registers as differences of their positions. Version 1 ended
+// before the users with errors; it is read and no longer written.
+const (
+	formatVersion = 2
+	withoutErring = 1
+)
 
 // MarshalBinary writes the tally. The same outcomes give the same bytes.
 func (t *Tally) MarshalBinary() ([]byte, error) {
-	b := make([]byte, 0, 256)
+	b := make([]byte, 0, 2048)
 	b = append(b, formatVersion)
 	b = appendSums(b, &t.total)
 	b = appendSums(b, &t.excluded)
@@ -39,7 +43,8 @@ func (t *Tally) MarshalBinary() ([]byte, error) {
 		b = binary.AppendUvarint(b, uint64(bin.count))
 		last = bin.index
 	}
-	return t.users.append(b), nil
+	b = t.users.append(b)
+	return t.erring.append(b), nil
 }
 
 func appendSums(b []byte, s *Sums) []byte {
@@ -77,14 +82,20 @@ func (r registers) append(b []byte) []byte {
 func (t *Tally) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: data}
 	var read Tally
-	if v := d.byte(); v != formatVersion {
-		d.fail(fmt.Sprintf("format version %d", v))
+	version := d.byte()
+	if version != formatVersion && version != withoutErring {
+		d.fail(fmt.Sprintf("format version %d", version))
 	}
 	d.sums(&read.total)
 	d.sums(&read.excluded)
 	d.buckets(&read)
 	d.bins(&read)
 	d.registers(&read)
+	if version != withoutErring {
+		d.erring(&read)
+	} else if read.total.Errors > 0 {
+		read.erring.cut = cutAll
+	}
 	if len(d.rest) > 0 {
 		d.fail(fmt.Sprintf("%d bytes too many", len(d.rest)))
 	}
@@ -118,20 +129,22 @@ func (d *decoder) byte() byte {
 	return b
 }
 
-// maxSum bounds each number, so that adding up many tallies cannot overflow.
-const maxSum = 1 << 53
-
-func (d *decoder) number(most int64) int64 {
+func (d *decoder) uvarint() uint64 {
 	v, n := binary.Uvarint(d.rest)
 	if n <= 0 || n > 1 && d.rest[n-1] == 0 { // the second: not the shortest form
 		d.fail("a bad number")
 		return 0
 	}
+	d.rest = d.rest[n:]
+	return v
+}
+
+func (d *decoder) number(most int64) int64 {
+	v := d.uvarint()
 	if v > uint64(most) {
 		d.fail("a number out of range")
 		return 0
 	}
-	d.rest = d.rest[n:]
 	return int64(v)
 }
 
@@ -139,10 +152,14 @@ func (d *decoder) sums(s *Sums) {
 	for _, f := range s.fields() {
 		*f = d.number(maxSum)
 	}
+	if max(s.Errors, s.Timeouts, s.Fallbacks) > s.Requests || s.Requests == 0 && *s != (Sums{}) {
+		d.fail("more happened than there were requests")
+	}
 }
 
 func (d *decoder) buckets(t *Tally) {
 	last := -1
+	var all Sums
 	for range d.number(Buckets) {
 		i := int(d.byte())
 		if i <= last && d.err == nil {
@@ -154,13 +171,18 @@ func (d *decoder) buckets(t *Tally) {
 			d.fail("an empty bucket")
 			return
 		}
+		all.add(&t.buckets[i])
 		last = i
+	}
+	if all != t.total {
+		d.fail("the buckets are not the total")
 	}
 }
 
 func (d *decoder) bins(t *Tally) {
 	n := d.number(int64(maxIndex-minIndex) + 1)
 	last := int64(minIndex)
+	t.times = make(sketch, 0, min(n, int64(len(d.rest)/2))) // each takes 2 bytes or more
 	for i := range n {
 		step, count := d.number(int64(maxIndex-minIndex)), d.number(maxSum)
 		last += step
@@ -173,10 +195,16 @@ func (d *decoder) bins(t *Tally) {
 		}
 		t.times = append(t.times, bin{int32(last), count})
 	}
+	if t.times.total() != t.total.Requests {
+		d.fail("the times are not the requests'")
+	}
 }
 
 func (d *decoder) registers(t *Tally) {
 	used := d.number(nRegister)
+	if used > t.total.Requests || used == 0 && t.total.Requests > 0 {
+		d.fail("users miscounted")
+	}
 	if d.err != nil || used == 0 {
 		return
 	}

@@ -3,11 +3,14 @@
 // # Invariants
 //
 //   - A [Tally] is a sum: any split, order or grouping of the same outcomes gives a
-//     tally with the same bytes. Everything in it is an integer, or a maximum.
+//     tally with the same bytes. Everything in it is an integer that adds up, a
+//     maximum, or a set. Logarithms are rounded once, where an outcome is counted.
 //   - A user is a [rollout.UserKey], a keyed hash; a user id never gets here.
 //   - A [Set] numbers each version of a tally; a store that keeps, for each
 //     producer and [Key], only the highest number counts every outcome once,
-//     however often a version is sent or an acknowledgement is lost.
+//     however often a version is sent or an acknowledgement is lost. A forgotten
+//     tally never begins again: late outcomes count in the next open minute.
+//   - An outcome id has one spelling, so feedback kept by id counts once.
 //   - What was not measured is kept apart from what was measured as 0.
 //
 // # Failure

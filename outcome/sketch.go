@@ -43,35 +43,49 @@ func indexOf(micros int64) int32 {
 	return min(max(i, minIndex), maxIndex)
 }
 
-func (s *sketch) add(micros int64) { s.count(indexOf(micros), 1) }
-
-func (s *sketch) count(index int32, n int64) {
+func (s *sketch) add(micros int64) {
+	index := indexOf(micros)
 	at, found := slices.BinarySearchFunc(*s, index, func(b bin, index int32) int { return int(b.index - index) })
-	if found {
-		(*s)[at].count += n
-		return
-	}
-	*s = slices.Insert(*s, at, bin{index, n})
+	s.count(at, found, bin{index, 1})
 }
 
-func (s *sketch) merge(other *sketch) {
-	for _, b := range *other {
-		s.count(b.index, b.count)
+// count adds a bin at its place, which is taken or not.
+func (s *sketch) count(at int, taken bool, b bin) {
+	if taken {
+		(*s)[at].count = plus((*s)[at].count, b.count)
+		return
 	}
+	*s = slices.Insert(*s, at, b)
+}
+
+// merge walks through both, which is several times faster than searching for each.
+func (s *sketch) merge(other *sketch) {
+	at := 0
+	for _, b := range *other {
+		for at < len(*s) && (*s)[at].index < b.index {
+			at++
+		}
+		s.count(at, at < len(*s) && (*s)[at].index == b.index, b)
+	}
+}
+
+func (s *sketch) total() int64 {
+	var n int64
+	for _, b := range *s {
+		n = plus(n, b.count)
+	}
+	return n
 }
 
 func (s *sketch) quantile(q float64) (float64, bool) {
-	var n int64
-	for _, b := range *s {
-		n += b.count
-	}
+	n := s.total()
 	if n == 0 {
 		return 0, false
 	}
 	rank := int64(math.Ceil(min(max(q, 0), 1) * float64(n)))
 	var below int64
 	for _, b := range *s {
-		below += b.count
+		below = plus(below, b.count)
 		if below >= rank {
 			return timeIndex.Value(int(b.index)), true
 		}

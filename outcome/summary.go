@@ -10,6 +10,7 @@ type Summary struct {
 	// until it was given up.
 	AvgMS, P50MS, P95MS, P99MS *float64
 	Descriptions               *int64
+	DescriptionsPerText        *float64 // descriptions / texts
 	Users                      *int64
 }
 
@@ -24,6 +25,7 @@ func (t *Tally) Summary() Summary {
 	s.FallbackRate = ratio(t.total.Fallbacks, s.Total)
 	s.AvgMS = ratio(t.total.Micros, 1000*s.Total)
 	s.P50MS, s.P95MS, s.P99MS = t.quantileMS(.5), t.quantileMS(.95), t.quantileMS(.99)
+	s.DescriptionsPerText = ratio(t.total.Descriptions, s.Total)
 	descriptions, users := t.total.Descriptions, t.Users()
 	s.Descriptions, s.Users = &descriptions, &users
 	return s

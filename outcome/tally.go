@@ -2,6 +2,7 @@ package outcome
 
 import (
 	"math"
+	"slices"
 	"time"
 )
 
@@ -13,6 +14,13 @@ const Buckets = 256
 // logScale is the fixed point of sums of logarithms: a millionth. Integers add up to
 // the same bytes in any order, floating-point numbers do not.
 const logScale = 1e6
+
+// maxSum is where sums stop. Nothing true gets near it; with it, adding up can
+// neither overflow nor depend on the order, whatever a database holds.
+const maxSum = 1 << 61
+
+// plus adds two numbers from 0 to maxSum.
+func plus(a, b int64) int64 { return min(a+b, maxSum) }
 
 // Sums are plain sums over outcomes; they add up in any order.
 type Sums struct {
@@ -28,13 +36,13 @@ type Sums struct {
 }
 
 func (s *Sums) add(o *Sums) {
-	s.Requests += o.Requests
-	s.Errors += o.Errors
-	s.Timeouts += o.Timeouts
-	s.Fallbacks += o.Fallbacks
-	s.Descriptions += o.Descriptions
-	s.Micros += o.Micros
-	s.LogMicros += o.LogMicros
+	s.Requests = plus(s.Requests, o.Requests)
+	s.Errors = plus(s.Errors, o.Errors)
+	s.Timeouts = plus(s.Timeouts, o.Timeouts)
+	s.Fallbacks = plus(s.Fallbacks, o.Fallbacks)
+	s.Descriptions = plus(s.Descriptions, o.Descriptions)
+	s.Micros = plus(s.Micros, o.Micros)
+	s.LogMicros = plus(s.LogMicros, o.LogMicros)
 }
 
 // fields lists the sums in the order of the binary form.
@@ -51,10 +59,11 @@ type Tally struct {
 	buckets  [Buckets]Sums
 	times    sketch
 	users    registers
+	erring   erring
 }
 
 // Add counts one outcome, which must be valid. It allocates only when a processing
-// time falls into a range not seen before.
+// time falls into a range not seen before, or a user has a first error.
 func (t *Tally) Add(o *Outcome) {
 	one := sumsOf(o)
 	if o.Excluded {
@@ -65,6 +74,9 @@ func (t *Tally) Add(o *Outcome) {
 	t.buckets[o.UserKey[0]].add(&one)
 	t.times.add(one.Micros)
 	t.users.add(o.UserKey)
+	if o.Error {
+		t.erring.add(erringHash(o.UserKey))
+	}
 }
 
 func sumsOf(o *Outcome) Sums {
@@ -97,6 +109,7 @@ func (t *Tally) Merge(other *Tally) {
 	}
 	t.times.merge(&other.times)
 	t.users.merge(&other.users)
+	t.erring.merge(&other.erring)
 }
 
 // Total is the sum over the cohort's outcomes.
@@ -111,6 +124,18 @@ func (t *Tally) Bucket(i int) Sums { return t.buckets[i] }
 // Users estimates how many different users the cohort's outcomes came from, with a
 // standard error of 1.6 %.
 func (t *Tally) Users() int64 { return t.users.estimate() }
+
+// Erring is the users of the cohort who had at least one error (timeouts apart), as
+// hashes that are the same in every tally of one installation, ascending. Over the
+// tallies of one stage these are the first errors per user. All such users with a
+// hash less than limit are there. It is math.MaxUint64, so that they are simply all,
+// unless more than 4,096 erred: then those below it are a sample that does not
+// depend on what happened to them, and two cohorts are compared below the lesser of
+// their limits. It is 0, and nothing is known, where a tally with errors from before
+// these users were recorded is in the sum.
+func (t *Tally) Erring() (hashes []uint64, limit uint64) {
+	return slices.Clone(t.erring.hashes), t.erring.limit()
+}
 
 // Quantile is the processing time below which the share q (0 to 1) of the cohort's
 // outcomes lie, to within 1 %; false if there are none.

@@ -2,7 +2,6 @@ package outcome_test
 
 import (
 	"bytes"
-	"encoding/binary"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -193,7 +192,7 @@ func TestSummary(t *testing.T) {
 		got  *float64
 		want float64
 	}{
-		{"error rate", s.ErrorRate, .25}, {"timeout rate", s.TimeoutRate, .25}, {"fallback rate", s.FallbackRate, .5}, {"mean time", s.AvgMS, 25},
+		{"error rate", s.ErrorRate, .25}, {"timeout rate", s.TimeoutRate, .25}, {"fallback rate", s.FallbackRate, .5}, {"mean time", s.AvgMS, 25}, {"descriptions per text", s.DescriptionsPerText, 1.5},
 	} {
 		if c.got == nil || *c.got != c.want {
 			t.Errorf("%s is %v, want %v", c.name, c.got, c.want)
@@ -201,84 +200,5 @@ func TestSummary(t *testing.T) {
 	}
 	if s.Total != 4 || *s.Descriptions != 6 || *s.Users != 4 {
 		t.Errorf("total %d, descriptions %d, users %d; want 4, 6, 4", s.Total, *s.Descriptions, *s.Users)
-	}
-}
-
-func TestAddDoesNotAllocate(t *testing.T) {
-	tally := new(outcome.Tally)
-	o := outcome.Outcome{UserKey: userKey(1), ProcessingTime: 3 * time.Millisecond}
-	tally.Add(&o)
-	if n := testing.AllocsPerRun(1000, func() { tally.Add(&o) }); n != 0 {
-		t.Errorf("Add allocates %v times", n)
-	}
-}
-
-func FuzzTallyUnmarshal(f *testing.F) {
-	f.Add([]byte{})
-	f.Add([]byte{1})
-	f.Add(encode(f, new(outcome.Tally)))
-	var few, many outcome.Tally
-	for i := range uint64(5000) {
-		o := outcome.Outcome{UserKey: userKey(i), ProcessingTime: time.Duration(i) * time.Millisecond}
-		many.Add(&o)
-		if i < 10 {
-			few.Add(&o)
-		}
-	}
-	f.Add(encode(f, &few))
-	f.Add(encode(f, &many))
-	f.Add(binary.AppendUvarint([]byte{1}, math.MaxUint64))
-	f.Fuzz(func(t *testing.T, data []byte) {
-		var tally outcome.Tally
-		if err := tally.UnmarshalBinary(data); err != nil {
-			if again := encode(t, &tally); !bytes.Equal(again, encode(t, new(outcome.Tally))) {
-				t.Fatal("a tally that could not be read was read in part")
-			}
-			return
-		}
-		if again := encode(t, &tally); !bytes.Equal(again, data) {
-			t.Fatalf("read %x, wrote %x", data, again)
-		}
-		tally.Summary()
-		tally.Merge(&tally)
-	})
-}
-
-func BenchmarkAdd(b *testing.B) {
-	keys := make([]outcome.Outcome, 1024)
-	for i := range keys {
-		keys[i] = outcome.Outcome{Rollout: "nlp", Epoch: 1, Variant: rollout.New, UserKey: userKey(uint64(i)), ProcessingTime: time.Duration(i*37) * time.Microsecond}
-	}
-	b.Run("tally", func(b *testing.B) {
-		tally := tallyOf(keys)
-		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			tally.Add(&keys[i%len(keys)])
-		}
-	})
-	b.Run("set", func(b *testing.B) {
-		set, now := outcome.NewSet(), time.Now()
-		b.ReportAllocs()
-		for i := 0; b.Loop(); i++ {
-			if err := set.Add(keys[i%len(keys)], now); err != nil {
-				b.Fatal(err)
-			}
-		}
-	})
-}
-
-func BenchmarkMerge1000(b *testing.B) {
-	tallies := make([]*outcome.Tally, 1000)
-	for i := range tallies {
-		tallies[i] = new(outcome.Tally)
-		for j := range 200 {
-			tallies[i].Add(&outcome.Outcome{UserKey: userKey(uint64(i*50 + j)), ProcessingTime: time.Duration(j*137) * time.Microsecond})
-		}
-	}
-	for b.Loop() {
-		sum := new(outcome.Tally)
-		for _, t := range tallies {
-			sum.Merge(t)
-		}
 	}
 }

@@ -24,23 +24,23 @@ type registers []byte
 func (r *registers) add(key rollout.UserKey) {
 	// The first byte chooses the tally's bucket; the hash here begins after it.
 	h := binary.BigEndian.Uint64(key[1:9])
-	r.raise(int(h>>(64-precision)), byte(bits.LeadingZeros64(h<<precision|1<<(precision-1))+1))
-}
-
-func (r *registers) raise(at int, rank byte) {
+	at := h >> (64 - precision)
+	rank := byte(bits.LeadingZeros64(h<<precision|1<<(precision-1)) + 1)
 	if *r == nil {
 		*r = make(registers, nRegister)
 	}
-	if (*r)[at] < rank {
-		(*r)[at] = rank
-	}
+	(*r)[at] = max((*r)[at], rank)
 }
 
 func (r *registers) merge(other *registers) {
+	if *other == nil {
+		return
+	}
+	if *r == nil {
+		*r = make(registers, nRegister)
+	}
 	for at, rank := range *other {
-		if rank != 0 {
-			r.raise(at, rank)
-		}
+		(*r)[at] = max((*r)[at], rank)
 	}
 }
 
