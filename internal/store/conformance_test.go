@@ -159,3 +159,8 @@ func refusalCode(err error) rollout.Code {
 	}
 	return ""
 }
+
+func isConflict(err error) bool {
+	var conflict *rollout.ConflictError
+	return errors.As(err, &conflict)
+}

@@ -34,15 +34,20 @@ func withDeadline(ctx context.Context) (context.Context, context.CancelFunc) {
 	return context.WithTimeout(ctx, patience)
 }
 
-// again runs an operation a second time if the first found its connection lost,
-// or the database chose it to break a deadlock. It must be safe to repeat: nothing
-// committed by the first attempt, or no harm in doing it twice.
+// attempts is how often an operation is tried. After a restart of the server every
+// connection that the pool kept is dead, and each costs an attempt.
+const attempts = idleConnections + 2
+
+// again repeats an operation that found its connection lost, or that the database
+// chose to break a deadlock. It must be safe to repeat: nothing committed by the
+// attempt that failed, or no harm in doing it twice.
 func again(ctx context.Context, operation func() error) error {
-	err := operation()
-	if err == nil || ctx.Err() != nil || errors.Is(err, ErrUnknownOutcome) || !passing(err) {
-		return err
+	for left := attempts - 1; ; left-- {
+		err := operation()
+		if err == nil || left == 0 || ctx.Err() != nil || errors.Is(err, ErrUnknownOutcome) || !passing(err) {
+			return err
+		}
 	}
-	return operation()
 }
 
 // passing reports whether an error may be gone on a new connection.

@@ -15,6 +15,9 @@ const (
 	keepAlive      = 2 * time.Second
 )
 
+// idleConnections is how many connections are kept for the next change.
+const idleConnections = 4
+
 // openPostgres opens the pools and makes one connection, so that a wrong host or
 // password shows now.
 func (s *Store) openPostgres(ctx context.Context) error {
@@ -34,7 +37,7 @@ func (s *Store) openPostgres(ctx context.Context) error {
 	}
 	s.write = stdlib.OpenDB(*config)
 	s.write.SetMaxOpenConns(10)
-	s.write.SetMaxIdleConns(4)
+	s.write.SetMaxIdleConns(idleConnections)
 	s.write.SetConnMaxIdleTime(time.Minute)
 	s.read = s.write
 	s.beat = stdlib.OpenDB(*config)

@@ -16,22 +16,26 @@ import (
 // A log rewritten whole by somebody who can write the database is consistent with
 // itself. Only a head kept elsewhere shows that.
 func (s *Store) VerifyAudit(ctx context.Context, head string) (AuditReport, error) {
-	v := &verification{}
+	var earlier *tlog.Tree
+	headProblem := ""
 	if head != "" {
-		earlier, problem, err := s.openHead(head)
+		tree, problem, err := s.openHead(head)
 		if err != nil {
 			return AuditReport{}, err
 		}
-		v.head, v.headProblem = &earlier, problem
+		earlier, headProblem = &tree, problem
 	}
 	var report AuditReport
-	err := s.snapshot(ctx, "verifying the audit trail", func(q *gen.Queries) error {
-		row, err := q.Snapshot(ctx)
-		if err != nil {
-			return failed("reading the state", err)
-		}
-		report, err = v.finish(ctx, q, row.Revision, row.Document)
-		return err
+	err := again(ctx, func() error {
+		v := &verification{head: earlier, headProblem: headProblem}
+		return s.snapshot(ctx, "verifying the audit trail", func(q *gen.Queries) error {
+			row, err := q.Snapshot(ctx)
+			if err != nil {
+				return failed("reading the state", err)
+			}
+			report, err = v.finish(ctx, q, row.Revision, row.Document)
+			return err
+		})
 	})
 	return report, err
 }
