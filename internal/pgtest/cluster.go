@@ -108,6 +108,8 @@ func (c *Cluster) launch() error {
 		"-c", "full_page_writes="+durable,
 		"-c", "synchronous_commit="+durable,
 		"-c", "shared_buffers=32MB",
+		// Tests that run side by side open many stores, each with its pools.
+		"-c", "max_connections=400",
 		"-c", "timezone=UTC",
 		"-c", "logging_collector=off")
 	if err != nil {
