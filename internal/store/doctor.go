@@ -22,7 +22,8 @@ type Check struct {
 // several renewals within a lease.
 const slowWrite = 250 * time.Millisecond
 
-// Doctor checks what the guarantees rest on, as far as the database can tell.
+// Doctor checks what the guarantees rest on, as far as the database and this machine
+// can tell.
 func (s *Store) Doctor(ctx context.Context) []Check {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
@@ -35,6 +36,10 @@ func (s *Store) Doctor(ctx context.Context) []Check {
 		checks = append(checks, s.checkSQLite(ctx)...)
 	} else {
 		checks = append(checks, s.checkPostgres(ctx)...)
+		checks = append(checks, s.checkSession(ctx))
+	}
+	if clock, known := checkClock(clockSources); known {
+		checks = append(checks, clock)
 	}
 	return append(checks, s.checkAudit(ctx))
 }
@@ -106,11 +111,15 @@ func (s *Store) checkSQLite(ctx context.Context) []Check {
 		}
 		return check
 	}
-	return []Check{
+	checks := []Check{
 		setting("journal", "journal_mode", "wal", "run 'nlpcanary migrate' with nothing else using the file, on a local disk"),
 		setting("durability", "synchronous", "2", "a change may be lost in a power cut"),
 		s.checkFile(),
 	}
+	if space, known := s.checkSpace(); known {
+		checks = append(checks, space)
+	}
+	return checks
 }
 
 func (s *Store) checkFile() Check {

@@ -2,6 +2,9 @@ package store
 
 import (
 	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
 	"testing"
 )
 
@@ -49,4 +52,38 @@ func TestDoctor(t *testing.T) {
 			t.Errorf("a closed store: %+v", checks)
 		}
 	})
+}
+
+func TestDoctorKnowsBadClocks(t *testing.T) {
+	for source, want := range map[string]struct{ ok, slow bool }{
+		"tsc":             {ok: true},
+		"kvm-clock":       {ok: true},
+		"hpet":            {ok: true, slow: true},
+		"acpi_pm":         {ok: true, slow: true},
+		"jiffies":         {},
+		"refined-jiffies": {},
+	} {
+		dir := t.TempDir()
+		if err := os.WriteFile(filepath.Join(dir, "current_clocksource"), []byte(source+"\n"), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		check, known := checkClock(dir)
+		if !known || check.OK != want.ok || check.OK != (check.Hint == "") || strings.Contains(check.Detail, "slow") != want.slow {
+			t.Errorf("%s: %+v", source, check)
+		}
+	}
+	if check, known := checkClock(t.TempDir()); known {
+		t.Errorf("a machine that does not say: %+v", check)
+	}
+}
+
+func TestDoctorSeesLittleSpace(t *testing.T) {
+	for free, ok := range map[uint64]bool{0: false, littleSpace - 1: false, littleSpace: true, 1 << 50: true} {
+		if check := spaceCheck(free); check.OK != ok || check.OK != (check.Hint == "") {
+			t.Errorf("%d bytes: %+v", free, check)
+		}
+	}
+	if _, _, err := freeSpace(filepath.Join(t.TempDir(), "gone")); err == nil && runtime.GOOS == "linux" {
+		t.Error("a directory that is not there has space")
+	}
 }

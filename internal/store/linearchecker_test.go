@@ -18,8 +18,8 @@ import (
 // A checker that accepts everything proves nothing: here it is given histories that
 // are wrong, and rules that are wrong, and must say so.
 
-// unknown is the error of a change of which nobody knows whether it was made.
-var unknown = fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrDatabase)
+// errUnknown is the error of a change of which nobody knows whether it was made.
+var errUnknown = fmt.Errorf("%w: %w", ErrUnknownOutcome, ErrDatabase)
 
 // script is a history of calls made one after the other, by the lawful rule.
 type script struct {
@@ -136,10 +136,10 @@ func TestCheckerRejectsWrongHistories(t *testing.T) {
 		{"an unchanged answer to a rollback that was needed", with(6, func(r *reply) { *r = read(10) }), false},
 		{"a change that failed and was made", forget(4), false},
 		{"a refusal that nobody saw", forget(11), true},
-		{"a change of unknown outcome that was made", with(4, func(r *reply) { *r = reply{err: unknown} }), true},
-		{"a change of unknown outcome that was not made", with(2, func(r *reply) { *r = reply{err: unknown} }), true},
+		{"a change of unknown outcome that was made", with(4, func(r *reply) { *r = reply{err: errUnknown} }), true},
+		{"a change of unknown outcome that was not made", with(2, func(r *reply) { *r = reply{err: errUnknown} }), true},
 		{"a change of unknown outcome that came true before it was asked for", func(history []porcupine.Operation) []porcupine.Operation {
-			history = with(4, func(r *reply) { *r = reply{err: unknown} })(history)
+			history = with(4, func(r *reply) { *r = reply{err: errUnknown} })(history)
 			return append(forget(4)(slices.Clone(history)), history[4])
 		}, false},
 	}

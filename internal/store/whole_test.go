@@ -15,9 +15,7 @@ import (
 func wantWhole(tb testing.TB, s *Store) {
 	tb.Helper()
 	wantSound(tb, s)
-	err := s.snapshot(context.Background(), "looking for half of a change", func(q *gen.Queries) error {
-		return whole(q)
-	})
+	err := s.snapshot(context.Background(), "looking for half of a change", whole)
 	if err != nil {
 		tb.Fatal(err)
 	}
