@@ -28,6 +28,10 @@ const (
 	ActionClearCache     Action = "cache.clear"
 	ActionStart          Action = "rollout.start"
 	ActionFinalise       Action = "rollout.finalise"
+	ActionApprove        Action = "rollout.approve"
+
+	ActionGuardianPause  Action = "guardian.pause"
+	ActionGuardianResume Action = "guardian.resume"
 )
 
 // Source says by which way a change came in.
@@ -129,6 +133,10 @@ func (s State) Apply(change Change, c Context) (Result, error) {
 	}
 	if draft.NewArchitectureEnabled() != s.NewArchitectureEnabled() {
 		draft.Rollout.Epoch, draft.Rollout.EpochSince = draft.Revision, c.At
+		draft.Approvals = []Approval{}
+	}
+	if !eff.unchanged {
+		draft.noticePerson(change, c)
 	}
 	result := Result{State: draft, Action: change.Action(), Subject: eff.subject, Warnings: eff.warnings, Changed: !eff.unchanged, StageEntry: eff.stageEntry}
 	if eff.unchanged {
@@ -234,4 +242,5 @@ func (s *State) enter(stage Stage, action Action, c Context) {
 		r.StageSince, r.EpochSince = c.At, c.At
 	}
 	r.UpdatedAt, r.UpdatedBy, r.Notes, r.LastAction = c.At, c.Actor.Name, c.Note, action
+	s.Approvals = []Approval{}
 }

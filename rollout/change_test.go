@@ -242,7 +242,14 @@ func TestStateJSON(t *testing.T) {
 			"default_value": true, "created_at": "2026-03-01T12:00:00Z", "updated_at": "2026-03-01T12:00:00Z"
 		}],
 		"overrides": [], "tokens": [],
-		"settings": {"soak": "advise", "when_stale": "old"},
+		"approvals": [], "guardian": {"paused": ""},
+		"settings": {
+			"soak": "advise", "when_stale": "old", "soak_stage_0": "24h", "soak_stage_1": "48h", "soak_stage_2": "72h", "soak_stage_3": "168h",
+			"guardian": "guard", "approvals": 0,
+			"rollback_error_increase": 0.5, "rollback_timeout_rate": 0.01, "rollback_f1_drop": 0.05, "rollback_time_increase": 0.3, "rollback_quality_drop": 0.05,
+			"safe_error_increase": 0.25, "safe_time_increase": 0.3, "safe_f1_gain": 0.05,
+			"alpha_stage_1": 0.02, "alpha_stage_2": 0.01, "alpha_stage_3": 0.01, "alpha_stage_4": 0.01
+		},
 		"cache_epoch": 0,
 		"past": []
 	}`

@@ -50,6 +50,7 @@ func (n Start) apply(s *State, c Context) (effect, error) {
 	s.Past = append(s.Past, Past{r.Name, r.OldName, r.NewName, r.StartedAt, c.At, r.Stage, r.Finalised})
 	s.Overrides = []Override{}
 	s.Settings.WhenStale = StaleOld
+	s.Guardian = Guardian{}
 	s.Rollout = Rollout{Name: n.Name, OldName: n.OldName, NewName: n.NewName, Salt: n.Salt, StartedAt: c.At}
 	s.enter(Disabled, ActionStart, c)
 	return effect{subject: s.Rollout.subject(), after: s.Rollout.record(), stageEntry: true, warnings: warnings}, nil

@@ -128,6 +128,11 @@ func TestFinalise(t *testing.T) {
 }
 
 func TestSettings(t *testing.T) {
+	with := func(soak rollout.SoakMode, stale rollout.WhenStale) rollout.Settings {
+		s := rollout.DefaultSettings()
+		s.Soak, s.WhenStale = soak, stale
+		return s
+	}
 	for _, c := range []struct {
 		name       string
 		state      rollout.State
@@ -136,12 +141,12 @@ func TestSettings(t *testing.T) {
 		changed    bool
 		warned     bool
 	}{
-		{"enforce the soak", at(0), "soak", "enforce", rollout.Settings{Soak: "enforce", WhenStale: "old"}, true, false},
-		{"advise again", enforcing(at(0)), "soak", "advise", rollout.Settings{Soak: "advise", WhenStale: "old"}, true, false},
-		{"as it is", at(0), "soak", "advise", rollout.Settings{Soak: "advise", WhenStale: "old"}, false, false},
-		{"hold once finalised", finalised(), "when_stale", "hold", rollout.Settings{Soak: "advise", WhenStale: "hold"}, true, true},
-		{"old again", holding(), "when_stale", "old", rollout.Settings{Soak: "advise", WhenStale: "old"}, true, false},
-		{"old as it is", at(0), "when_stale", "old", rollout.Settings{Soak: "advise", WhenStale: "old"}, false, false},
+		{"enforce the soak", at(0), "soak", "enforce", with("enforce", "old"), true, false},
+		{"advise again", enforcing(at(0)), "soak", "advise", with("advise", "old"), true, false},
+		{"as it is", at(0), "soak", "advise", with("advise", "old"), false, false},
+		{"hold once finalised", finalised(), "when_stale", "hold", with("advise", "hold"), true, true},
+		{"old again", holding(), "when_stale", "old", with("advise", "old"), true, false},
+		{"old as it is", at(0), "when_stale", "old", with("advise", "old"), false, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			result := apply(t, c.state, rollout.SetSetting{Key: c.key, Value: c.value}, by(ann))
@@ -162,7 +167,7 @@ func TestSettings(t *testing.T) {
 		{"bad soak", at(0), "soak", "never", rollout.CodeInvalid, []string{`"never" is not a value of the setting soak`, "advise or enforce"}},
 		{"empty soak", at(0), "soak", "", rollout.CodeInvalid, []string{`""`}},
 		{"bad when_stale", at(0), "when_stale", "new\x00", rollout.CodeInvalid, []string{"when_stale", "old or hold"}},
-		{"unknown", at(0), "Soak", "advise", rollout.CodeNotFound, []string{`no setting "Soak"`, "soak and when_stale"}},
+		{"unknown", at(0), "Soak", "advise", rollout.CodeNotFound, []string{`no setting "Soak"`, "soak, soak_stage_0"}},
 		{"unknown and long", at(0), strings.Repeat("ж", 1<<20), "", rollout.CodeNotFound, nil},
 	} {
 		t.Run(c.name, func(t *testing.T) {

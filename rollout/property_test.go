@@ -31,7 +31,11 @@ var (
 func anyChange(t *rapid.T, s rollout.State) rollout.Change {
 	name := rapid.SampledFrom(fewNames)
 	user := keyer.Key(rapid.SampledFrom(fewUsers).Draw(t, "user"))
-	switch rapid.IntRange(0, 14).Draw(t, "kind") {
+	switch rapid.IntRange(0, 16).Draw(t, "kind") {
+	case 14:
+		return rapid.SampledFrom([]rollout.Change{rollout.Approve{}, rollout.PauseGuardian{}, rollout.ResumeGuardian{}}).Draw(t, "change")
+	case 15:
+		return rollout.SetSetting{Key: "approvals", Value: rapid.SampledFrom([]string{"0", "1", "2", "11"}).Draw(t, "approvals")}
 	case 0, 1, 2:
 		return rollout.Advance{}
 	case 3, 4:
@@ -152,6 +156,17 @@ func checkStep(t *rapid.T, s rollout.State, result rollout.Result, change rollou
 	}
 	if was.Rollout.Latched && !is.Rollout.Latched && c.Actor.Source == rollout.SourceGuardian && !started {
 		t.Fatalf("automation released the latch by %+v", change)
+	}
+	if _, advanced := change.(rollout.Advance); advanced {
+		if missing := was.MissingApprovals(c.Actor); missing > 0 {
+			t.Fatalf("%s advanced although %d approvals were missing", c.Actor.Name, missing)
+		}
+		if c.Actor.Source == rollout.SourceGuardian && (was.Guardian.Paused != rollout.PauseNone || c.At.Before(was.SoakEndsAt())) {
+			t.Fatalf("the guardian advanced while paused (%q) or before the end of the soak", was.Guardian.Paused)
+		}
+	}
+	if restarted && len(is.Approvals) > 0 {
+		t.Fatalf("%+v left approvals of another stage", change)
 	}
 	if moved := is.Rollout.EpochSince; restarted && !moved.Equal(c.At) || !restarted && !moved.Equal(was.Rollout.EpochSince) {
 		t.Fatalf("%+v: the epoch began at %s and now at %s", change, was.Rollout.EpochSince, moved)

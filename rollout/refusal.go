@@ -15,6 +15,8 @@ const (
 	CodeAlreadyExists Code = "already_exists"  // what the change would create exists
 	CodeAtFullRollout Code = "at_full_rollout" // there is no stage after 4
 	CodeNotARollback  Code = "not_a_rollback"  // the target is above the current stage
+	CodeUnapproved    Code = "not_approved"    // too few people approved the next stage
+	CodePaused        Code = "paused"          // automation is paused
 	CodeSoak          Code = "soak_not_over"   // the stage has not stood long enough
 	CodeLatched       Code = "latched"         // automation may not advance after a rollback
 	CodeFinalised     Code = "finalised"       // the rollout is over

@@ -27,15 +27,21 @@ func (Advance) apply(s *State, c Context) (effect, error) {
 		return effect{}, refuse(CodeAuditBroken, "the audit trail does not verify, so nothing may advance", "run 'nlpcanary audit verify'; rolling back still works")
 	case r.Latched && c.Actor.Source == SourceGuardian:
 		return effect{}, refuse(CodeLatched, "the rollout was rolled back, so automation may not advance it", "a person may advance it")
+	case s.Guardian.Paused != PauseNone && c.Actor.Source == SourceGuardian:
+		return effect{}, refuse(CodePaused, "automation is paused, so it may not advance", "a person may advance, or resume automation")
+	}
+	if missing := s.MissingApprovals(c.Actor); missing > 0 {
+		return effect{}, refuse(CodeUnapproved, fmt.Sprintf("%d of %d approvals of the next stage are missing", missing, s.Settings.Approvals),
+			"ask that many other people to run 'nlpcanary approve'")
 	}
 	if err := refuseDouble(r, s.Revision-1, c); err != nil {
 		return effect{}, err
 	}
 	var warnings []string
-	if left := r.SoakEndsAt().Sub(c.At); left > 0 {
+	if left := s.SoakEndsAt().Sub(c.At); left > 0 {
 		early := fmt.Sprintf("stage %d %s should stand for %s; %s are left, until %s",
-			r.Stage, r.Stage, Span(r.Stage.Soak()), Span(left), r.SoakEndsAt().Format(time.RFC3339))
-		if s.Settings.Soak == SoakEnforce {
+			r.Stage, r.Stage, Span(s.Settings.SoakOf(r.Stage)), Span(left), s.SoakEndsAt().Format(time.RFC3339))
+		if s.Settings.Soak == SoakEnforce || c.Actor.Source == SourceGuardian {
 			return effect{}, refuse(CodeSoak, early, "wait, or set the setting soak to advise")
 		}
 		warnings = append(warnings, "advanced early: "+early)

@@ -68,8 +68,9 @@ func TestAPersonReleasesTheLatch(t *testing.T) {
 	if s.Rollout.Latched || s.Rollout.Stage != rollout.HalfRollout {
 		t.Fatalf("after a person advanced the rollout is %+v", s.Rollout)
 	}
+	s = apply(t, s, rollout.ResumeGuardian{}, by(ann)).State
 	c := by(machine)
-	c.At, c.Base = later.Add(time.Minute), s.Revision
+	c.At, c.Base = later.Add(rollout.HalfRollout.Soak()), s.Revision
 	if got := apply(t, s, rollout.Advance{}, c).State.Rollout.Stage; got != rollout.FullRollout {
 		t.Errorf("automation advanced to %s, want FULL_ROLLOUT", got)
 	}
@@ -78,7 +79,7 @@ func TestAPersonReleasesTheLatch(t *testing.T) {
 func TestSoak(t *testing.T) {
 	for _, from := range allStages[:4] {
 		over := start.Add(from.Soak())
-		if got := at(from).Rollout.SoakEndsAt(); !got.Equal(over) {
+		if got := at(from).SoakEndsAt(); !got.Equal(over) {
 			t.Errorf("soak of %s ends at %s, want %s", from, got, over)
 		}
 		for _, c := range []struct {
@@ -111,7 +112,7 @@ func TestSoak(t *testing.T) {
 			})
 		}
 	}
-	if end := at(rollout.FullRollout).Rollout.SoakEndsAt(); !end.IsZero() {
+	if end := at(rollout.FullRollout).SoakEndsAt(); !end.IsZero() {
 		t.Errorf("the last stage's soak ends at %s, want never", end)
 	}
 }
@@ -150,6 +151,7 @@ func TestDoubleAdvance(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			ctx := rollout.Context{Actor: c.actor, At: later.Add(c.after), Base: c.base}
+			c.state.Guardian = rollout.Guardian{}
 			_, err := c.state.Apply(rollout.Advance{}, ctx)
 			if !c.double {
 				if err != nil {

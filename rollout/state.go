@@ -26,6 +26,9 @@ type State struct {
 	Overrides []Override `json:"overrides"` // by user key
 	Tokens    []Token    `json:"tokens"`    // by id
 	Settings  Settings   `json:"settings"`
+	// Approvals of the next stage, in the order in which they were given.
+	Approvals []Approval `json:"approvals"`
+	Guardian  Guardian   `json:"guardian"`
 	// CacheEpoch is the revision of the last clear-cache: an instance whose cache
 	// is older clears it.
 	CacheEpoch int64 `json:"cache_epoch"`
@@ -73,11 +76,11 @@ func (r Rollout) OverridesSuspended() bool { return r.Latched && r.Stage == Disa
 
 // SoakEndsAt is when the present stage has stood long enough to be left; zero at
 // the last stage.
-func (r Rollout) SoakEndsAt() time.Time {
-	if r.Stage.Soak() == 0 {
+func (s State) SoakEndsAt() time.Time {
+	if s.Rollout.Stage == FullRollout {
 		return time.Time{}
 	}
-	return r.StageSince.Add(r.Stage.Soak())
+	return s.Rollout.StageSince.Add(s.Settings.SoakOf(s.Rollout.Stage))
 }
 
 // Past is a rollout that is over.
@@ -112,7 +115,8 @@ func Initial(at time.Time) State {
 		}},
 		Overrides: []Override{},
 		Tokens:    []Token{},
-		Settings:  Settings{Soak: SoakAdvise, WhenStale: StaleOld},
+		Settings:  DefaultSettings(),
+		Approvals: []Approval{},
 		Past:      []Past{},
 	}
 }
@@ -153,6 +157,7 @@ func (s State) clone() State {
 	s.Overrides = slices.Clone(s.Overrides)
 	s.Tokens = slices.Clone(s.Tokens)
 	s.Past = slices.Clone(s.Past)
+	s.Approvals = slices.Clone(s.Approvals)
 	return s
 }
 

@@ -23,6 +23,8 @@ type commands struct {
 
 	Rollback   rollbackCmd   `cmd:"" group:"change" help:"Take users back to a stage, by default to 0, and wait until it holds everywhere. Never asks."`
 	Advance    advanceCmd    `cmd:"" group:"change" help:"Move on to the next stage."`
+	Approve    approveCmd    `cmd:"" group:"change" help:"Approve the next stage, where the setting approvals asks for it."`
+	Guardian   guardianCmd   `cmd:"" group:"change" help:"Pause or resume what happens by itself."`
 	Flag       flagCmd       `cmd:"" group:"change" help:"List, show, set and create feature flags; USE_NEW_NLP_ARCHITECTURE is the kill switch."`
 	Override   overrideCmd   `cmd:"" group:"change" help:"Pin users to an architecture."`
 	Setting    settingCmd    `cmd:"" group:"change" help:"List and change settings."`

@@ -44,14 +44,5 @@ type rolloutFinaliseCmd struct {
 
 // Run finalises the rollout, based on the revision that stands.
 func (cmd rolloutFinaliseCmd) Run(ctx context.Context, s *session) error {
-	c, err := s.connect(ctx)
-	if err != nil {
-		return err
-	}
-	defer c.close() //nolint:errcheck // the change is committed by the answer
-	body, err := cmd.basedOnNow(ctx, c)
-	if err != nil {
-		return err
-	}
-	return s.changeWith(ctx, c, http.MethodPost, canaryPath+"/finalise", body)
+	return cmd.make(ctx, s, "/finalise")
 }

@@ -2,14 +2,16 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"net/url"
-	"slices"
+
+	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
 type settingCmd struct {
 	List settingListCmd `cmd:"" help:"List the settings."`
-	Set  settingSetCmd  `cmd:"" help:"Change a setting: soak (advise, enforce) or when_stale (old, hold)."`
+	Set  settingSetCmd  `cmd:"" help:"Change a setting; 'setting list' says which there are."`
 }
 
 type settingListCmd struct{}
@@ -28,28 +30,13 @@ func (settingListCmd) Run(ctx context.Context, s *session) error {
 	}
 	return s.answer(raw, func() {
 		t := table{header: []string{"SETTING", "VALUE", ""}}
-		for _, known := range settingMeanings {
-			if value, ok := settings[known.key].(string); ok {
-				t.add(known.key, value, s.style.quiet(known.meaning[value]))
+		for _, known := range (rollout.Settings{}).Known() {
+			if value, ok := settings[known.Key]; ok {
+				t.add(known.Key, fmt.Sprint(value), s.style.quiet(known.About))
 			}
 		}
 		t.write(s.stdout, s.style, "")
 	})
-}
-
-// settingMeanings explains each value of each setting, in the order of the list.
-var settingMeanings = []struct {
-	key     string
-	meaning map[string]string
-}{
-	{"soak", map[string]string{
-		"advise":  "an early advance goes through with a warning",
-		"enforce": "an early advance is refused",
-	}},
-	{"when_stale", map[string]string{
-		"old":  "an instance without a valid lease sends everyone to old",
-		"hold": "an instance without a valid lease serves its last state: rollbacks are not bounded in time",
-	}},
 }
 
 type settingSetCmd struct {
@@ -65,13 +52,8 @@ type settingBody struct {
 
 // Run changes a setting.
 func (cmd settingSetCmd) Run(ctx context.Context, s *session) error {
-	if !slices.ContainsFunc(settingMeanings, func(known struct {
-		key     string
-		meaning map[string]string
-	}) bool {
-		return known.key == cmd.Key
-	}) {
-		return usage("there is no setting "+cmd.Key, "the settings are soak and when_stale")
+	if _, known := rollout.DefaultSettings().Value(cmd.Key); !known {
+		return usage("there is no setting "+cmd.Key, "'nlpcanary setting list' says which there are")
 	}
 	c, err := s.connect(ctx)
 	if err != nil {

@@ -100,6 +100,10 @@ func (card statusCard) write(w io.Writer) {
 		t.add(s.quiet("  why"), printable(status.Notes))
 	}
 	t.add(s.quiet("  soak"), card.soak())
+	if status.ApprovalsNeeded > 0 {
+		t.add(s.quiet("  approvals"), card.approvals())
+	}
+	t.add(s.quiet("  guardian"), card.guardian())
 	t.add(s.quiet("  users"), card.users())
 	t.add(s.quiet("  cache"), plural(status.CacheSize, "user", "users"))
 	if status.Overrides > 0 {
@@ -148,6 +152,36 @@ func (card statusCard) soak() string {
 		return fmt.Sprintf("%s left, until %s", rollout.Span(ends.Sub(card.now)), timeText(*ends))
 	}
 	return card.style.good("over") + " since " + timeText(*ends)
+}
+
+func (card statusCard) approvals() string {
+	var by []string
+	for _, a := range card.status.Approvals {
+		by = append(by, printable(a.By))
+	}
+	text := fmt.Sprintf("%d of %d for the next stage", len(by), card.status.ApprovalsNeeded)
+	if len(by) > 0 {
+		text += ": " + strings.Join(by, ", ")
+	}
+	return text
+}
+
+func (card statusCard) guardian() string {
+	g, s := card.status.Guardian, card.style
+	text := map[string]string{
+		string(rollout.GuardianObserve): "observes: it alerts only",
+		string(rollout.GuardianGuard):   "guards: it rolls back on harm",
+		string(rollout.GuardianAuto):    "automatic: it rolls back on harm, and advances when all is proven safe",
+	}[g.Mode]
+	switch rollout.Pause(g.Paused) {
+	case rollout.PauseAll:
+		text = s.warn("PAUSED: it alerts only") + " (" + printable(g.By) + ")"
+	case rollout.PauseAdvance:
+		if g.Mode == string(rollout.GuardianAuto) {
+			text += s.warn("; advancing is paused") + " (" + printable(g.Why) + ", " + printable(g.By) + ")"
+		}
+	}
+	return text
 }
 
 func (card statusCard) users() string {

@@ -19,7 +19,7 @@ func halfway() api.Status {
 		Rollout: "nlp", OldName: "single", NewName: "ensemble", Stage: 3, StageName: "HALF_ROLLOUT", Percentage: 50, EffectivePercentage: 50,
 		TotalUsers: ptr(int64(2000)), EstimatedUsersNewArch: ptr(int64(1012)), EstimatedUsersOldArch: ptr(int64(988)),
 		CacheSize: 1234, LastUpdated: noon.Add(-4 * time.Minute), UpdatedBy: "ann@example.org", Notes: "p95 is fine",
-		FeatureFlagEnabled: true, Overrides: 2, Revision: 12, SoakEndsAt: ptr(noon.Add(167*time.Hour + 56*time.Minute)), RollbackBound: "3s",
+		FeatureFlagEnabled: true, Overrides: 2, Revision: 12, SoakEndsAt: ptr(noon.Add(167*time.Hour + 56*time.Minute)), RollbackBound: "3s", Guardian: api.Guardian{Mode: "guard"},
 		Lease: &api.Lease{Valid: true, RemainingMS: 2710, LengthMS: 3000},
 		Instances: []api.Instance{
 			{ID: "a-1", Region: "eu", Address: "10.0.0.1:8080", Version: "v1.2.3", Revision: 12, SeenAt: noon.Add(-300 * time.Millisecond), Live: true},
@@ -55,6 +55,7 @@ nlp  single → ensemble  revision 12
   changed      2026-08-01 11:56:00 UTC (4m ago) by ann@example.org
   why          p95 is fine
   soak         6d 23h left, until 2026-08-08 11:56:00 UTC
+  guardian     guards: it rolls back on harm
   users        2,000 seen: about 1,012 on new, 988 on old
   cache        1,234 users
   overrides    2 users pinned
@@ -76,6 +77,7 @@ nlp  single → ensemble  revision 12
   kill switch  USE_NEW_NLP_ARCHITECTURE is OFF: everyone is on old
   changed      2026-08-01 11:56:00 UTC (4m ago) by ann@example.org
   soak         over since 2026-08-01 11:59:00 UTC
+  guardian     guards: it rolls back on harm
   users        none seen yet
   cache        0 users
   rollback     holds everywhere within 3s
@@ -91,6 +93,7 @@ nlp  single → ensemble  revision 12
   changed      2026-08-01 11:56:00 UTC (4m ago) by ann@example.org
   why          p95 is fine
   soak         none: this is the last stage
+  guardian     guards: it rolls back on harm
   users        2,000 seen: about 1,012 on new, 988 on old
   cache        1,234 users
   overrides    2 users pinned

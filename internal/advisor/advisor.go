@@ -149,7 +149,7 @@ func (c situation) data() (Item, bool) {
 // stage says when, by the stage alone, one could go on.
 func (c situation) stage() (Item, bool) {
 	r := c.state.Rollout
-	left := r.SoakEndsAt().Sub(c.at)
+	left := c.state.SoakEndsAt().Sub(c.at)
 	switch {
 	case r.Finalised:
 		return Item{KindInfo, PriorityLow, fmt.Sprintf("The rollout %q is finalised. Start the next one when there is a new architecture to roll out.", r.Name)}, true
@@ -161,11 +161,11 @@ func (c situation) stage() (Item, bool) {
 		return Item{KindInfo, PriorityLow, "The rollout is complete: everyone is on the new architecture. Finalise it once the old architecture is no longer needed; until then, keep it running so that a rollback has somewhere to go."}, true
 	case left > 0:
 		return Item{KindWait, PriorityMedium, fmt.Sprintf("Stage %d %s should stand for %s; %s are left, until %s.",
-			r.Stage, r.Stage, rollout.Span(r.Stage.Soak()), rollout.Span(left), r.SoakEndsAt().Format(time.RFC3339))}, true
+			r.Stage, r.Stage, rollout.Span(c.state.Settings.SoakOf(r.Stage)), rollout.Span(left), c.state.SoakEndsAt().Format(time.RFC3339))}, true
 	case c.observed || r.Latched || (c.canary.nothing() && c.state.EffectivePercentage() > 0):
 		return Item{}, false // the advice to hold stands
 	}
 	next := r.Stage + 1
 	return Item{KindInfo, PriorityMedium, fmt.Sprintf("Stage %d %s has stood for %s. A person may advance to stage %d %s (%d %%); the evidence is not judged yet, so look at the metrics first.",
-		r.Stage, r.Stage, rollout.Span(r.Stage.Soak()), next, next, next.Percentage())}, true
+		r.Stage, r.Stage, rollout.Span(c.state.Settings.SoakOf(r.Stage)), next, next, next.Percentage())}, true
 }

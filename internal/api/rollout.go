@@ -54,6 +54,13 @@ func (a *API) rolloutRoutes() {
 	handle(a, route{method: "POST", path: canary + "rollback", id: "rollback", needs: rollout.Operate,
 		summary: "Take users back to a stage",
 		about:   "Never refused because of the state things are in. Waits for the instances to honour it and says which do."}, a.rollback)
+	handle(a, route{method: "POST", path: canary + "approve", id: "approve", needs: rollout.Administer,
+		summary: "Approve the next stage",
+		about:   "Counts once for each person, and ends with the stage. The setting approvals says how many must approve before an advance; whoever advances is one of them."}, a.approve)
+	handle(a, route{method: "POST", path: canary + "guardian/pause", id: "pause-guardian", needs: rollout.Administer,
+		summary: "Stop everything automatic: the guardian then only alerts"}, a.pauseGuardian)
+	handle(a, route{method: "POST", path: canary + "guardian/resume", id: "resume-guardian", needs: rollout.Administer,
+		summary: "Let the guardian act again as the setting guardian says"}, a.resumeGuardian)
 	handle(a, route{method: "POST", path: canary + "clear-cache", id: "clear-cache", needs: rollout.Operate,
 		summary: "Make every instance forget its cohort cache"}, a.clearCache)
 	handle(a, route{method: "POST", path: canary + "start", id: "start", needs: rollout.Administer,
@@ -119,6 +126,18 @@ func (a *API) staged(ctx context.Context, applied store.Applied, dry bool, done 
 		Admin: actor(ctx).Name, Timestamp: applied.At, Revision: standing(applied, dry),
 		Changed: applied.Changed, DryRun: dry, Warnings: orEmpty(applied.Warnings),
 	}}
+}
+
+func (a *API) approve(ctx context.Context, in *advanceInput) (*changeOutput, error) {
+	return a.plain(ctx, in, rollout.Approve{}, "the next stage is approved by "+actor(ctx).Name)
+}
+
+func (a *API) pauseGuardian(ctx context.Context, in *advanceInput) (*changeOutput, error) {
+	return a.plain(ctx, in, rollout.PauseGuardian{}, "the guardian is paused: it alerts, and neither rolls back nor advances")
+}
+
+func (a *API) resumeGuardian(ctx context.Context, in *advanceInput) (*changeOutput, error) {
+	return a.plain(ctx, in, rollout.ResumeGuardian{}, "the guardian acts again as the setting guardian says")
 }
 
 func (a *API) clearCache(ctx context.Context, in *advanceInput) (*changeOutput, error) {

@@ -3,6 +3,7 @@ package api
 import (
 	"context"
 	"fmt"
+	"strings"
 
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -39,7 +40,15 @@ func (a *API) settingRoutes() {
 	handle(a, route{method: "GET", path: settingsRoot, id: "list-settings", needs: rollout.View, summary: "The settings that all instances share"}, a.listSettings)
 	handle(a, route{method: "GET", path: settingsRoot + "/{key}", id: "get-setting", needs: rollout.View, summary: "One setting"}, a.getSetting)
 	handle(a, route{method: "PUT", path: settingsRoot + "/{key}", id: "set-setting", needs: rollout.Administer, summary: "Change a setting",
-		about: "soak: advise or enforce. when_stale: old or hold."}, a.setSetting)
+		about: aboutSettings()}, a.setSetting)
+}
+
+func aboutSettings() string {
+	var about strings.Builder
+	for _, s := range (rollout.Settings{}).Known() {
+		fmt.Fprintf(&about, "- `%s`: %s (%s)\n", s.Key, s.About, s.Values)
+	}
+	return about.String()
 }
 
 func (a *API) listSettings(ctx context.Context, _ *struct{}) (*settingsOutput, error) {
@@ -57,14 +66,11 @@ func (a *API) getSetting(ctx context.Context, in *settingInput) (*settingOutput,
 	}
 	out := &settingOutput{ETag: etag(state.Revision)}
 	out.Body.Key = in.Key
-	switch in.Key {
-	case "soak":
-		out.Body.Value = string(state.Settings.Soak)
-	case "when_stale":
-		out.Body.Value = string(state.Settings.WhenStale)
-	default:
-		return nil, notFound(fmt.Sprintf("there is no setting %.40q", in.Key), "the settings are soak and when_stale")
+	value, known := state.Settings.Value(in.Key)
+	if !known {
+		return nil, notFound(fmt.Sprintf("there is no setting %.40q", in.Key), "GET "+settingsRoot+" lists them, soak and guardian among them")
 	}
+	out.Body.Value = value
 	return out, nil
 }
 

@@ -41,7 +41,9 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 		Latched: r.Latched, Finalised: r.Finalised, Overrides: len(state.Overrides),
 		Revision: state.Revision, Region: a.config.Region, Instances: []Instance{}, Warnings: []string{},
 	}
-	if ends := r.SoakEndsAt(); !ends.IsZero() {
+	s.Approvals, s.ApprovalsNeeded = approvalsOf(state), state.Settings.Approvals
+	s.Guardian = guardianOf(state)
+	if ends := state.SoakEndsAt(); !ends.IsZero() {
 		s.SoakEndsAt = &ends
 	}
 	if !counted {
@@ -56,6 +58,23 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	a.addLease(&s, state)
 	a.addAudit(ctx, &s)
 	return &statusOutput{ETag: etag(state.Revision), Body: s}, nil
+}
+
+func approvalsOf(state rollout.State) []Approval {
+	list := []Approval{}
+	for _, a := range state.Approvals {
+		list = append(list, Approval{a.By, a.At})
+	}
+	return list
+}
+
+func guardianOf(state rollout.State) Guardian {
+	p := state.Guardian
+	g := Guardian{Mode: string(state.Settings.Guardian), Paused: string(p.Paused), By: p.By, Why: p.Why}
+	if p.Paused != rollout.PauseNone {
+		g.At = &p.At
+	}
+	return g
 }
 
 // patience is how long a status waits for what is dear to compute: in an emergency the

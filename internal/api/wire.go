@@ -36,10 +36,29 @@ type Status struct {
 	Instances             []Instance `json:"instances"`
 	// Lease is of the instance that answers; null from a command straight on the database.
 	Lease *Lease `json:"lease"`
+	// Approvals of the next stage so far, and how many distinct people must approve.
+	Approvals       []Approval `json:"approvals"`
+	ApprovalsNeeded int        `json:"approvals_needed"`
+	Guardian        Guardian   `json:"guardian"`
 	// RollbackBound is the time in which a rollback holds everywhere ("3s"), or "none".
 	RollbackBound string `json:"rollback_bound"`
 	// Warnings are in words: a broken audit trail, an instance that lags behind.
 	Warnings []string `json:"warnings"`
+}
+
+// Approval is one person's consent to the next stage.
+type Approval struct {
+	By string    `json:"by"`
+	At time.Time `json:"at"`
+}
+
+// Guardian is what the guardian may do by itself.
+type Guardian struct {
+	Mode   string     `json:"mode" enum:"observe,guard,auto"`
+	Paused string     `json:"paused" enum:",advance,all" doc:"What it leaves alone: nothing (empty), advancing, or everything."`
+	By     string     `json:"paused_by,omitempty"`
+	At     *time.Time `json:"paused_at,omitempty"`
+	Why    string     `json:"paused_why,omitempty"`
 }
 
 // Instance is a running instance in a status.
