@@ -17,6 +17,9 @@ type Window struct {
 	// SlowOver is the processing time above which a request counts as Slow; 0 if it was
 	// not frozen yet, and then no request is.
 	SlowOver time.Duration
+	// SlowFrom is the first minute in which Slow is counted. It is after the minutes that
+	// SlowOver was derived from, where those are of the same epoch.
+	SlowFrom Minute
 }
 
 // Cohort is what was measured of one variant's users over a whole window. Excluded

@@ -15,7 +15,7 @@ func (s *Store) PutFeedback(ctx context.Context, f Feedback) error {
 	defer cancel()
 	params := gen.InsertFeedbackParams{
 		OutcomeID: f.OutcomeID, Rollout: f.Ticket.Rollout, Epoch: f.Ticket.Epoch, Variant: string(f.Ticket.Variant), Region: string(f.Ticket.Region),
-		Excluded: f.Ticket.Excluded, Minute: int64(f.Ticket.Minute), Actor: f.Actor,
+		Excluded: f.Ticket.Excluded, Minute: int64(f.Ticket.Minute), Bucket: int64(f.Ticket.UserKey[0]), Actor: f.Actor,
 		Quality: nullable(f.Feedback.Quality), Correct: nullable(f.Feedback.Correct), Wrong: nullable(f.Feedback.Wrong), Missed: nullable(f.Feedback.Missed),
 	}
 	return again(ctx, func() error {

@@ -42,6 +42,7 @@ type NlpcanaryFeedback struct {
 	Correct   sql.NullInt64
 	Wrong     sql.NullInt64
 	Missed    sql.NullInt64
+	Bucket    int64
 }
 
 type NlpcanaryInstance struct {

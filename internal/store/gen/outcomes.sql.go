@@ -10,8 +10,29 @@ import (
 	"database/sql"
 )
 
+const GetBaseline = `-- name: GetBaseline :one
+SELECT slow_over, slow_from FROM nlpcanary_baselines WHERE rollout = $1 AND epoch = $2
+`
+
+type GetBaselineParams struct {
+	Rollout string
+	Epoch   int64
+}
+
+type GetBaselineRow struct {
+	SlowOver int64
+	SlowFrom int64
+}
+
+func (q *Queries) GetBaseline(ctx context.Context, arg GetBaselineParams) (GetBaselineRow, error) {
+	row := q.db.QueryRowContext(ctx, GetBaseline, arg.Rollout, arg.Epoch)
+	var i GetBaselineRow
+	err := row.Scan(&i.SlowOver, &i.SlowFrom)
+	return i, err
+}
+
 const GetFeedback = `-- name: GetFeedback :one
-SELECT outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed FROM nlpcanary_feedback WHERE outcome_id = $1
+SELECT outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed, bucket FROM nlpcanary_feedback WHERE outcome_id = $1
 `
 
 func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryFeedback, error) {
@@ -30,14 +51,15 @@ func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryF
 		&i.Correct,
 		&i.Wrong,
 		&i.Missed,
+		&i.Bucket,
 	)
 	return i, err
 }
 
 const InsertFeedback = `-- name: InsertFeedback :execrows
-INSERT INTO nlpcanary_feedback (outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed)
-VALUES ($1, $2, $3, $4, $5, $6, $7, $8,
-        $9, $10, $11, $12)
+INSERT INTO nlpcanary_feedback (outcome_id, rollout, epoch, variant, region, excluded, minute, bucket, actor, quality, correct, wrong, missed)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9,
+        $10, $11, $12, $13)
 ON CONFLICT (outcome_id) DO NOTHING
 `
 
@@ -49,6 +71,7 @@ type InsertFeedbackParams struct {
 	Region    string
 	Excluded  bool
 	Minute    int64
+	Bucket    int64
 	Actor     string
 	Quality   sql.NullInt64
 	Correct   sql.NullInt64
@@ -65,6 +88,7 @@ func (q *Queries) InsertFeedback(ctx context.Context, arg InsertFeedbackParams) 
 		arg.Region,
 		arg.Excluded,
 		arg.Minute,
+		arg.Bucket,
 		arg.Actor,
 		arg.Quality,
 		arg.Correct,
@@ -75,6 +99,30 @@ func (q *Queries) InsertFeedback(ctx context.Context, arg InsertFeedbackParams) 
 		return 0, err
 	}
 	return result.RowsAffected()
+}
+
+const PutBaseline = `-- name: PutBaseline :exec
+INSERT INTO nlpcanary_baselines (rollout, epoch, slow_over, slow_from)
+VALUES ($1, $2, $3, $4)
+ON CONFLICT (rollout, epoch) DO NOTHING
+`
+
+type PutBaselineParams struct {
+	Rollout  string
+	Epoch    int64
+	SlowOver int64
+	SlowFrom int64
+}
+
+// Whoever is first freezes it.
+func (q *Queries) PutBaseline(ctx context.Context, arg PutBaselineParams) error {
+	_, err := q.db.ExecContext(ctx, PutBaseline,
+		arg.Rollout,
+		arg.Epoch,
+		arg.SlowOver,
+		arg.SlowFrom,
+	)
+	return err
 }
 
 const PutTally = `-- name: PutTally :exec
@@ -108,6 +156,46 @@ func (q *Queries) PutTally(ctx context.Context, arg PutTallyParams) error {
 		arg.Data,
 	)
 	return err
+}
+
+const SelectBaseline = `-- name: SelectBaseline :many
+SELECT epoch, minute, data FROM nlpcanary_tallies
+WHERE rollout = $1 AND variant = 'old' AND epoch <= $2
+`
+
+type SelectBaselineParams struct {
+	Rollout string
+	Epoch   int64
+}
+
+type SelectBaselineRow struct {
+	Epoch  int64
+	Minute int64
+	Data   []byte
+}
+
+// What old took: before an epoch, or in it.
+func (q *Queries) SelectBaseline(ctx context.Context, arg SelectBaselineParams) ([]SelectBaselineRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectBaseline, arg.Rollout, arg.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectBaselineRow
+	for rows.Next() {
+		var i SelectBaselineRow
+		if err := rows.Scan(&i.Epoch, &i.Minute, &i.Data); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
 }
 
 const SelectTallies = `-- name: SelectTallies :many
@@ -149,6 +237,67 @@ func (q *Queries) SelectTallies(ctx context.Context, arg SelectTalliesParams) ([
 	for rows.Next() {
 		var i SelectTalliesRow
 		if err := rows.Scan(&i.Variant, &i.Data); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SelectWindow = `-- name: SelectWindow :many
+SELECT epoch, variant, region, minute, data FROM nlpcanary_tallies
+WHERE rollout = $1
+    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
+    AND (CAST($3 AS boolean) OR region = $4)
+    AND minute >= $5 AND minute < $6
+`
+
+type SelectWindowParams struct {
+	Rollout   string
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+}
+
+type SelectWindowRow struct {
+	Epoch   int64
+	Variant string
+	Region  string
+	Minute  int64
+	Data    []byte
+}
+
+func (q *Queries) SelectWindow(ctx context.Context, arg SelectWindowParams) ([]SelectWindowRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectWindow,
+		arg.Rollout,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectWindowRow
+	for rows.Next() {
+		var i SelectWindowRow
+		if err := rows.Scan(
+			&i.Epoch,
+			&i.Variant,
+			&i.Region,
+			&i.Minute,
+			&i.Data,
+		); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -213,6 +362,78 @@ func (q *Queries) SumFeedback(ctx context.Context, arg SumFeedbackParams) ([]Sum
 		var i SumFeedbackRow
 		if err := rows.Scan(
 			&i.Variant,
+			&i.Quality,
+			&i.Rated,
+			&i.Labelled,
+			&i.Correct,
+			&i.Wrong,
+			&i.Missed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SumMarks = `-- name: SumMarks :many
+SELECT variant, bucket,
+    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
+    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
+FROM nlpcanary_feedback
+WHERE rollout = $1
+    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
+    AND (CAST($3 AS boolean) OR region = $4)
+    AND minute >= $5 AND minute < $6
+    AND NOT excluded
+GROUP BY variant, bucket
+`
+
+type SumMarksParams struct {
+	Rollout   string
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+}
+
+type SumMarksRow struct {
+	Variant  string
+	Bucket   int64
+	Quality  int64
+	Rated    int64
+	Labelled int64
+	Correct  int64
+	Wrong    int64
+	Missed   int64
+}
+
+func (q *Queries) SumMarks(ctx context.Context, arg SumMarksParams) ([]SumMarksRow, error) {
+	rows, err := q.db.QueryContext(ctx, SumMarks,
+		arg.Rollout,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SumMarksRow
+	for rows.Next() {
+		var i SumMarksRow
+		if err := rows.Scan(
+			&i.Variant,
+			&i.Bucket,
 			&i.Quality,
 			&i.Rated,
 			&i.Labelled,
