@@ -8,6 +8,16 @@ import (
 	"database/sql"
 )
 
+type NlpcanaryAlert struct {
+	Rule       string
+	Subject    string
+	Severity   string
+	Summary    string
+	Since      int64
+	ResolvedAt int64
+	NotifiedAt int64
+}
+
 type NlpcanaryAudit struct {
 	Revision    int64
 	At          int64
@@ -27,6 +37,14 @@ type NlpcanaryAudit struct {
 type NlpcanaryAuditHash struct {
 	Idx  int64
 	Hash []byte
+}
+
+type NlpcanaryEffect struct {
+	Rollout string
+	Metric  string
+	Effect  float64
+	Error   float64
+	EndedAt int64
 }
 
 type NlpcanaryFeedback struct {
@@ -56,4 +74,10 @@ type NlpcanaryInstance struct {
 	Lease      int64
 	BreakGlass bool
 	CacheSize  int64
+}
+
+type NlpcanaryLeader struct {
+	Task   string
+	Holder string
+	Until  int64
 }
