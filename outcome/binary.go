@@ -11,11 +11,9 @@ var ErrCorrupt = errors.New("not a tally")
 
 // The binary form: the version, then varints. Sums are written only for buckets that
 // have any, bins and registers as differences of their positions. Version 1 ended
-// before the users with errors, version 2 before the marks; they are read and no
-// longer written.
+// before the users with errors; it is read and no longer written.
 const (
-	formatVersion = 3
-	withoutMarks  = 2
+	formatVersion = 2
 	withoutErring = 1
 )
 
@@ -46,8 +44,7 @@ func (t *Tally) MarshalBinary() ([]byte, error) {
 		last = bin.index
 	}
 	b = t.users.append(b)
-	b = t.erring.append(b)
-	return appendMarks(b, t.marks), nil
+	return t.erring.append(b), nil
 }
 
 func appendSums(b []byte, s *Sums) []byte {
@@ -86,7 +83,7 @@ func (t *Tally) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: data}
 	var read Tally
 	version := d.byte()
-	if version < withoutErring || version > formatVersion {
+	if version != formatVersion && version != withoutErring {
 		d.fail(fmt.Sprintf("format version %d", version))
 	}
 	d.sums(&read.total)
@@ -98,9 +95,6 @@ func (t *Tally) UnmarshalBinary(data []byte) error {
 		d.erring(&read)
 	} else if read.total.Errors > 0 {
 		read.erring.cut = cutAll
-	}
-	if version > withoutMarks {
-		d.marks(&read)
 	}
 	if len(d.rest) > 0 {
 		d.fail(fmt.Sprintf("%d bytes too many", len(d.rest)))

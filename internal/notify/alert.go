@@ -1,4 +1,3 @@
-// Package notify tells people what is wrong, and when it is right again.
 package notify
 
 import (
