@@ -5,6 +5,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/nlpcanary/nlpcanary/internal/config"
 	"github.com/nlpcanary/nlpcanary/internal/server"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -12,6 +13,7 @@ import (
 type serveCmd struct {
 	Addr     string        `placeholder:"HOST:PORT" help:"Where to listen; port 0 chooses a free one (default 127.0.0.1:8080; NLPCANARY_ADDR)."`
 	Region   string        `placeholder:"NAME" help:"The region in which this instance runs."`
+	Config   string        `placeholder:"FILE" help:"Read architectures and more from this YAML file."`
 	KillFile string        `placeholder:"PATH" help:"While this file exists, this instance sends everyone to old, also without the database."`
 	Lease    time.Duration `default:"3s" placeholder:"TIME" help:"How long a state is trusted without hearing from the database: the bound on rollbacks."`
 	Budget   time.Duration `default:"2s" placeholder:"TIME" help:"The time that one text may take, the fallback to old included."`
@@ -52,13 +54,32 @@ func (cmd serveCmd) Run(ctx context.Context, s *session) error {
 	if addr == "" {
 		addr = defaultAddr
 	}
+	file, err := cmd.configuration()
+	if err != nil {
+		return err
+	}
+	old, canary, err := server.Architectures(file.Architectures)
+	if err != nil {
+		return err
+	}
 	orders, stop := breakGlassOrders()
 	defer stop()
 	return server.Run(ctx, server.Config{
 		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
-		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile,
+		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary,
 		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
 	})
+}
+
+func (cmd serveCmd) configuration() (config.Config, error) {
+	if cmd.Config == "" {
+		return config.Config{}, nil
+	}
+	file, err := config.Load(cmd.Config)
+	if err != nil {
+		return config.Config{}, &failure{exit: exitUsage, code: "invalid_arguments", message: err.Error(), hint: "docs/architectures.md shows what the file holds", err: err}
+	}
+	return file, nil
 }
 
 // serverLogger tells what a server does; debugging only under --verbose.

@@ -1,0 +1,95 @@
+package config
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestParse(t *testing.T) {
+	single, ensemble := &Architecture{Use: BuiltinSingle}, &Architecture{Use: BuiltinEnsemble}
+	cases := []struct {
+		name, text string
+		want       Config
+	}{
+		{"empty", "", Config{}},
+		{"a comment", "# nothing yet\n", Config{}},
+		{"short form", "architectures:\n  old: builtin:single\n  new: builtin:ensemble\n", Config{Architectures: Architectures{Old: single, New: ensemble}}},
+		{"long form", "architectures:\n  new:\n    use: builtin:single\n", Config{Architectures: Architectures{New: single}}},
+		{"no architecture", "architectures: {}\n", Config{}},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := Parse("x.yaml", []byte(c.text))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(c.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+		})
+	}
+}
+
+func TestParseRefuses(t *testing.T) {
+	cases := []struct{ name, text, want string }{
+		{"unknown section", "\narchitecture:\n  old: x\n", `x.yaml:2: unknown field "architecture"`},
+		{"unknown key", "architectures:\n  old: builtin:single\n  newer: builtin:single\n", `x.yaml:3: unknown field "newer"`},
+		{"unknown key in the long form", "architectures:\n  old:\n    use: builtin:single\n    colour: red\n", `x.yaml:4: unknown field "colour"`},
+		{"repeated key", "architectures: {}\narchitectures: {}\n", `x.yaml:2: mapping key "architectures" already defined at [1:1]`},
+		{"not an architecture", "architectures:\n  old: builtin:single\n  new: builtin:treble\n", `x.yaml:3: architectures.new: "builtin:treble" is not an architecture: use builtin:single or builtin:ensemble`},
+		{"none named", "architectures:\n  new: {}\n", `x.yaml:2: architectures.new: "" is not an architecture: use builtin:single or builtin:ensemble`},
+		{"a list", "architectures: [1]\n", `x.yaml:1: `},
+		{"no YAML", "architectures: {\n", `x.yaml:1: `},
+		{"two documents", "architectures: {}\n---\narchitectures: {}\n", `x.yaml: holds more than one document`},
+	}
+	for _, c := range cases {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := Parse("x.yaml", []byte(c.text))
+			var wrong *Error
+			if !errors.As(err, &wrong) {
+				t.Fatalf("%v is not an *Error", err)
+			}
+			if got := err.Error(); len(got) < len(c.want) || got[:len(c.want)] != c.want {
+				t.Errorf("%s\nwant %s", got, c.want)
+			}
+		})
+	}
+}
+
+func TestLoad(t *testing.T) {
+	dir := t.TempDir()
+	for name, content := range map[string][]byte{
+		"long.yaml": make([]byte, maxFile+1),
+		"good.yaml": []byte("architectures:\n  new: builtin:single\n"),
+	} {
+		if err := os.WriteFile(filepath.Join(dir, name), content, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if c, err := Load(filepath.Join(dir, "good.yaml")); err != nil || c.Architectures.New == nil {
+		t.Errorf("%+v, %v", c, err)
+	}
+	if _, err := Load(filepath.Join(dir, "none.yaml")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("a file that is not there: %v", err)
+	}
+	if _, err := Load(filepath.Join(dir, "long.yaml")); err == nil {
+		t.Error("a file without end was taken")
+	}
+}
+
+func FuzzParse(f *testing.F) {
+	for _, seed := range []string{"", "architectures:\n  old: builtin:single\n", "a: &a [*a]\n", "architectures:\n  new:\n    use: [", "? {a: b}\n: c\n", "--- |\n x\n"} {
+		f.Add([]byte(seed))
+	}
+	f.Fuzz(func(t *testing.T, raw []byte) {
+		_, err := Parse("x.yaml", raw)
+		var wrong *Error
+		if err != nil && !errors.As(err, &wrong) {
+			t.Errorf("%T is not an *Error", err)
+		}
+	})
+}
