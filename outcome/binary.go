@@ -11,9 +11,11 @@ var ErrCorrupt = errors.New("not a tally")
 
 // The binary form: the version, then varints. Sums are written only for buckets that
 // have any, bins and registers as differences of their positions. Version 1 ended
-// before the users with errors; it is read and no longer written.
+// before the users with errors, version 2 before the marks; they are read and no
+// longer written.
 const (
-	formatVersion = 2
+	formatVersion = 3
+	withoutMarks  = 2
 	withoutErring = 1
 )
 
@@ -44,7 +46,8 @@ func (t *Tally) MarshalBinary() ([]byte, error) {
 		last = bin.index
 	}
 	b = t.users.append(b)
-	return t.erring.append(b), nil
+	b = t.erring.append(b)
+	return appendMarks(b, t.marks), nil
 }
 
 func appendSums(b []byte, s *Sums) []byte {
@@ -83,7 +86,7 @@ func (t *Tally) UnmarshalBinary(data []byte) error {
 	d := decoder{rest: data}
 	var read Tally
 	version := d.byte()
-	if version != formatVersion && version != withoutErring {
+	if version < withoutErring || version > formatVersion {
 		d.fail(fmt.Sprintf("format version %d", version))
 	}
 	d.sums(&read.total)
@@ -95,6 +98,9 @@ func (t *Tally) UnmarshalBinary(data []byte) error {
 		d.erring(&read)
 	} else if read.total.Errors > 0 {
 		read.erring.cut = cutAll
+	}
+	if version > withoutMarks {
+		d.marks(&read)
 	}
 	if len(d.rest) > 0 {
 		d.fail(fmt.Sprintf("%d bytes too many", len(d.rest)))

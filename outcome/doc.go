@@ -8,8 +8,8 @@
 //   - A user is a [rollout.UserKey], a keyed hash; a user id never gets here.
 //   - A [Set] numbers each version of a tally; a store that keeps, for each
 //     producer and [Key], only the highest number counts every outcome once,
-//     however often a version is sent or an acknowledgement is lost. A forgotten
-//     tally never begins again: late outcomes count in the next open minute.
+//     however often a version is sent or an acknowledgement is lost. A closed
+//     minute never opens again: late outcomes count in the first open one.
 //   - An outcome id has one spelling, so feedback kept by id counts once.
 //   - What was not measured is kept apart from what was measured as 0.
 //

@@ -29,6 +29,9 @@ type Outcome struct {
 	Descriptions int
 	// Fallback says that old served in the end although new was decided.
 	Fallback bool
+	// Marks are of feedback that came with the outcome ([Feedback.Marks]); zero for
+	// none.
+	Marks Marks
 }
 
 // Bounds of what one outcome may say.
@@ -65,6 +68,8 @@ func (o Outcome) Validate() error {
 		return &InvalidError{"descriptions", "is 0 to 100,000"}
 	case o.Fallback && o.Variant != rollout.New:
 		return &InvalidError{"fallback", "is only from new to old"}
+	case o.Marks != Marks{} && !o.Marks.ofOne():
+		return &InvalidError{"marks", "are those of one outcome's feedback"}
 	}
 	return nil
 }

@@ -1,9 +1,11 @@
 package outcome
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"math"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -20,8 +22,8 @@ var ErrFull = errors.New("too many tallies wait to be stored")
 // than 4,096 users a minute have errors and times are all over, at most 80 KiB.
 const MaxTallies = 2048
 
-// keepFor is how long after its minute a tally may still be added to.
-const keepFor = 2 * time.Minute
+// keepMinutes is how many minutes before the newest one may still be added to.
+const keepMinutes = 3
 
 // Set is a producer's tallies that are not finished or not stored yet. It is safe
 // for concurrent use. Sequence numbers begin anew with each Set, so each needs a
@@ -32,9 +34,11 @@ const keepFor = 2 * time.Minute
 type Set struct {
 	mu      sync.Mutex
 	tallies map[Key]*version
-	// closed is the last minute of which a tally was forgotten. Nothing may begin a
-	// tally in it again: the store would replace the whole one that it has.
-	closed  Minute
+	// newest is the latest minute that was counted in or asked for. Tallies of minutes
+	// more than keepMinutes before it do not change any more.
+	// Nothing may begin a tally in them again, either: the store would replace the whole
+	// one that it has.
+	newest  Minute
 	refused atomic.Int64
 }
 
@@ -54,11 +58,15 @@ type Shipment struct {
 }
 
 // NewSet makes an empty set.
-func NewSet() *Set { return &Set{tallies: map[Key]*version{}, closed: math.MinInt64} }
+func NewSet() *Set {
+	return &Set{tallies: map[Key]*version{}, newest: math.MinInt64 + keepMinutes}
+}
 
-// Add counts an outcome in the tally of its minute; one that is so late, by a clock
-// set back or a slow reporter, that its minute is stored and forgotten counts in the
-// first minute after. It returns an [InvalidError] or [ErrFull].
+// Add counts an outcome in the tally of its minute; one that is more than three minutes
+// late, by a clock set back or a slow reporter, counts in the first minute that is
+// still open. So whoever was given a tally of a minute, with everything that was
+// pending, has the last version of all that were four minutes older or more.
+// It returns an [InvalidError] or [ErrFull].
 func (s *Set) Add(o Outcome, at time.Time) error {
 	if err := o.Validate(); err != nil {
 		return fmt.Errorf("counting an outcome: %w", err)
@@ -66,11 +74,9 @@ func (s *Set) Add(o Outcome, at time.Time) error {
 	key := Key{o.Rollout, o.Epoch, o.Variant, o.Region, MinuteOf(at)}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.newest = max(s.newest, key.Minute)
+	key.Minute = max(key.Minute, s.newest-keepMinutes)
 	v := s.tallies[key]
-	if v == nil && key.Minute <= s.closed {
-		key.Minute = s.closed + 1
-		v = s.tallies[key]
-	}
 	if v == nil {
 		if len(s.tallies) >= MaxTallies {
 			s.refused.Add(1)
@@ -88,7 +94,8 @@ func (s *Set) Add(o Outcome, at time.Time) error {
 func (s *Set) Refused() int64 { return s.refused.Load() }
 
 // Pending is every tally that changed since the store last acknowledged it, each as
-// it stood at one moment. It forgets those that are old enough not to change any
+// it stood at one moment, by minute, the oldest first: who stores them in parts stores
+// them in this order. It forgets those that are old enough not to change any
 // more and are acknowledged.
 func (s *Set) Pending(now time.Time) ([]Shipment, error) {
 	var list []Shipment
@@ -111,16 +118,17 @@ func (s *Set) Pending(now time.Time) ([]Shipment, error) {
 func (s *Set) changed(now time.Time) []Key {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.newest = max(s.newest, MinuteOf(now))
 	var keys []Key
 	for key, v := range s.tallies {
 		switch {
 		case v.seq != v.known:
 			keys = append(keys, key)
-		case now.Sub(key.Minute.Time()) > time.Minute+keepFor:
+		case key.Minute < s.newest-keepMinutes:
 			delete(s.tallies, key)
-			s.closed = max(s.closed, key.Minute)
 		}
 	}
+	slices.SortFunc(keys, func(a, b Key) int { return cmp.Compare(a.Minute, b.Minute) })
 	return keys
 }
 

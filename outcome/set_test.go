@@ -109,8 +109,8 @@ func TestSetForgetsWhatIsStoredAndOver(t *testing.T) {
 }
 
 // The store replaces a row as a whole: a tally that began anew in a forgotten minute
-// would wipe out what the minute had.
-func TestAnOutcomeOfAForgottenMinuteCountsInTheNextOne(t *testing.T) {
+// would wipe out what the minute had. And what is shipped is final four minutes later.
+func TestAnOutcomeOfAClosedMinuteCountsInTheFirstOpenOne(t *testing.T) {
 	set, stored := outcome.NewSet(), shelf{}
 	minute := time.Unix(6000, 0)
 	o := outcome.Outcome{Rollout: "nlp", Epoch: 1, Variant: rollout.Old}
@@ -137,7 +137,7 @@ func TestAnOutcomeOfAForgottenMinuteCountsInTheNextOne(t *testing.T) {
 	add(7)
 	ship(minute.Add(10 * time.Minute))
 
-	want := map[outcome.Minute]int64{outcome.MinuteOf(minute): 5, outcome.MinuteOf(minute) + 1: 7}
+	want := map[outcome.Minute]int64{outcome.MinuteOf(minute): 5, outcome.MinuteOf(minute) + 7: 7}
 	got := map[outcome.Minute]int64{}
 	for key, shipment := range stored {
 		var tally outcome.Tally

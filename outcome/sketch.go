@@ -69,6 +69,22 @@ func (s *sketch) merge(other *sketch) {
 	}
 }
 
+// take takes other counts off; false if they were not in it.
+func (s *sketch) take(other *sketch) bool {
+	at := 0
+	for _, b := range *other {
+		for at < len(*s) && (*s)[at].index < b.index {
+			at++
+		}
+		if at == len(*s) || (*s)[at].index != b.index || (*s)[at].count < b.count {
+			return false
+		}
+		(*s)[at].count -= b.count
+	}
+	*s = slices.DeleteFunc(*s, func(b bin) bool { return b.count == 0 })
+	return true
+}
+
 func (s *sketch) total() int64 {
 	var n int64
 	for _, b := range *s {

@@ -59,13 +59,3 @@ func (c *Counts) Add(other Counts) {
 	c.Timeouts = plus(c.Timeouts, other.Timeouts)
 	c.Slow = plus(c.Slow, other.Slow)
 }
-
-// Add adds other marks to these.
-func (m *Marks) Add(other Marks) {
-	m.Quality = plus(m.Quality, other.Quality)
-	m.Rated = plus(m.Rated, other.Rated)
-	m.Labelled = plus(m.Labelled, other.Labelled)
-	m.Labels.Correct = plus(m.Labels.Correct, other.Labels.Correct)
-	m.Labels.Wrong = plus(m.Labels.Wrong, other.Labels.Wrong)
-	m.Labels.Missed = plus(m.Labels.Missed, other.Labels.Missed)
-}

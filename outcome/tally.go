@@ -1,6 +1,7 @@
 package outcome
 
 import (
+	"fmt"
 	"math"
 	"slices"
 	"time"
@@ -45,6 +46,16 @@ func (s *Sums) add(o *Sums) {
 	s.LogMicros = plus(s.LogMicros, o.LogMicros)
 }
 
+// take takes other sums off; false if they were not in it.
+func (s *Sums) take(o *Sums) bool {
+	of, whole := o.fields(), true
+	for i, f := range s.fields() {
+		*f -= *of[i]
+		whole = whole && *f >= 0
+	}
+	return whole
+}
+
 // fields lists the sums in the order of the binary form.
 func (s *Sums) fields() [7]*int64 {
 	return [7]*int64{&s.Requests, &s.Errors, &s.Timeouts, &s.Fallbacks, &s.Descriptions, &s.Micros, &s.LogMicros}
@@ -60,10 +71,13 @@ type Tally struct {
 	times    sketch
 	users    registers
 	erring   erring
+	// marks are by user-hash bucket; nil where there was no feedback.
+	marks *[Buckets]Marks
 }
 
 // Add counts one outcome, which must be valid. It allocates only when a processing
-// time falls into a range not seen before, or a user has a first error.
+// time falls into a range not seen before, a user has a first error, or a tally its
+// first feedback.
 func (t *Tally) Add(o *Outcome) {
 	one := sumsOf(o)
 	if o.Excluded {
@@ -77,6 +91,18 @@ func (t *Tally) Add(o *Outcome) {
 	if o.Error {
 		t.erring.add(erringHash(o.UserKey))
 	}
+	if o.Marks != (Marks{}) {
+		t.AddMarks(int(o.UserKey[0]), o.Marks)
+	}
+}
+
+// AddMarks adds feedback on users in one of the [Buckets]: that which comes after the
+// outcome was counted.
+func (t *Tally) AddMarks(bucket int, m Marks) {
+	if t.marks == nil {
+		t.marks = new([Buckets]Marks)
+	}
+	t.marks[bucket].Add(m)
 }
 
 func sumsOf(o *Outcome) Sums {
@@ -110,6 +136,35 @@ func (t *Tally) Merge(other *Tally) {
 	t.times.merge(&other.times)
 	t.users.merge(&other.users)
 	t.erring.merge(&other.erring)
+	if other.marks != nil {
+		for i, m := range other.marks {
+			if m != (Marks{}) {
+				t.AddMarks(i, m)
+			}
+		}
+	}
+}
+
+// Supersede turns a sum that has an earlier version of a tally in it into the sum that
+// has a later version instead: every outcome of the earlier one is in the later one.
+// Counts are taken off and added; what is a maximum or a set only grows. It returns
+// [ErrCorrupt], and leaves the sum in any state, if it cannot have had that version.
+func (t *Tally) Supersede(earlier, later *Tally) error {
+	whole := t.total.take(&earlier.total) && t.excluded.take(&earlier.excluded)
+	for i := range t.buckets {
+		whole = t.buckets[i].take(&earlier.buckets[i]) && whole
+	}
+	whole = t.times.take(&earlier.times) && whole
+	if earlier.marks != nil {
+		for i, m := range earlier.marks {
+			whole = whole && (m == Marks{} || t.marks != nil && t.marks[i].take(m))
+		}
+	}
+	if !whole {
+		return fmt.Errorf("%w: a sum without the version that is superseded", ErrCorrupt)
+	}
+	t.Merge(later)
+	return nil
 }
 
 // Total is the sum over the cohort's outcomes.
@@ -120,6 +175,14 @@ func (t *Tally) Excluded() Sums { return t.excluded }
 
 // Bucket is the sum over the cohort's outcomes of the users in one of the Buckets.
 func (t *Tally) Bucket(i int) Sums { return t.buckets[i] }
+
+// Marks is the feedback on the outcomes of the users in one of the Buckets.
+func (t *Tally) Marks(i int) Marks {
+	if t.marks == nil {
+		return Marks{}
+	}
+	return t.marks[i]
+}
 
 // Users estimates how many different users the cohort's outcomes came from, with a
 // standard error of 1.6 %.

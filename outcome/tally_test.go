@@ -35,6 +35,14 @@ func genOutcome() *rapid.Generator[outcome.Outcome] {
 			o.Timeout = true
 		}
 		o.Fallback = o.Variant == rollout.New && (o.Error || o.Timeout)
+		if rapid.IntRange(0, 3).Draw(t, "marked") == 0 {
+			quality, counts := rapid.IntRange(1, 10).Draw(t, "quality"), rapid.IntRange(1, 9).Draw(t, "counts")
+			f := outcome.Feedback{Quality: &quality}
+			if counts > 4 {
+				f.Correct, f.Wrong, f.Missed = &counts, &quality, &counts
+			}
+			o.Marks = f.Marks()
+		}
 		return o
 	})
 }
