@@ -38,8 +38,8 @@
 // # When things fail
 //
 //   - No answer yet, or none for T: old serves, reason STALE.
-//   - The source answers with a revision below one already seen (a database
-//     restored from a backup, a stale primary): it is not believed, and the lease
-//     runs out. See [ErrWentBack].
+//   - The source answers with a state older than one already seen, also before a
+//     restart, or of another history (a database restored from a backup, a stale
+//     primary): it is not believed, and the lease runs out. See [ErrWentBack].
 //   - The kill file exists or BreakGlass was called: old serves, reason DISABLED.
 package follow

@@ -24,9 +24,10 @@ const (
 // for old, the lease are looked at.
 const watchEvery = 100 * time.Millisecond
 
-// ErrWentBack is the error of a renewal whose answer is older than a state that
-// this instance has already seen.
-var ErrWentBack = errors.New("the source went back to an older revision")
+// ErrWentBack is the error of a renewal whose answer is older than a state that has
+// been seen already, or of another history: the database was restored from a backup, or
+// a stale primary has come up. A person must accept it, see rollout.AcceptRestore.
+var ErrWentBack = errors.New("the database went back to an older state")
 
 // Config says what to follow and how.
 type Config struct {
@@ -47,6 +48,10 @@ type Config struct {
 	CacheSlots int
 	// KillFile, if set, sends everyone to old for as long as the file exists.
 	KillFile string
+	// Memory, if set, is a file in which the instance keeps which state it has seen last,
+	// so that after a restart too it does not believe an older one. It belongs to one
+	// source alone.
+	Memory string
 	// OnChange, if set, is called after a new state was adopted, from the goroutine
 	// that renews: it must not block.
 	OnChange func(rollout.State)
@@ -61,6 +66,7 @@ type Follower struct {
 	log    *slog.Logger
 	now    func() time.Time
 
+	seen, kept Seen // and the part of it that is in Memory; for the renewing goroutine
 	held       atomic.Pointer[held]
 	careful    atomic.Bool // lapsed or break-glass: Decide must look twice
 	carefulMu  sync.Mutex  // orders the writes of careful
@@ -118,6 +124,7 @@ func Start(config Config) *Follower {
 		cancel: cancel,
 	}
 	f.careful.Store(true)
+	f.recall()
 	f.lookAtKillFile()
 	for _, loop := range []func(context.Context){f.renewLoop, f.listenLoop, f.watchLoop} {
 		f.done.Go(func() { loop(ctx) })
@@ -248,15 +255,19 @@ func (f *Follower) BreakGlass(on bool) {
 // BrokenGlass reports whether BreakGlass or the kill file is in force.
 func (f *Follower) BrokenGlass() bool { return f.breakGlass.Load() || f.killFile.Load() }
 
-// WaitValid waits for a valid lease. It returns the context's error, with the
-// reason of the last failed renewal if there was one.
+// WaitValid waits for a valid lease. It returns the context's error, with the reason of
+// the last failed renewal if there was one, or at once an error that matches
+// [ErrWentBack], which waiting does not mend.
 func (f *Follower) WaitValid(ctx context.Context) error {
 	tick := time.NewTicker(time.Millisecond)
 	defer tick.Stop()
 	for {
 		s := f.Status()
-		if s.Valid {
+		switch {
+		case s.Valid:
 			return nil
+		case errors.Is(s.LastError, ErrWentBack):
+			return s.LastError
 		}
 		select {
 		case <-ctx.Done():

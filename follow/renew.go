@@ -2,6 +2,7 @@ package follow
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"time"
@@ -23,6 +24,7 @@ func (f *Follower) renewLoop(ctx context.Context) {
 			// instance honours: a rollback is waiting for it.
 			continue
 		}
+		f.keepMemory()
 		timer := time.NewTimer(jitter(f.config.Interval))
 		select {
 		case <-ctx.Done():
@@ -49,6 +51,7 @@ func (f *Follower) renew(ctx context.Context, started time.Time) (changed bool, 
 		StartedAt:  started,
 		Lease:      f.config.Lease,
 		BreakGlass: f.BrokenGlass(),
+		Seen:       f.seen,
 	}
 	if h != nil {
 		beat.Known, beat.Honours, beat.CacheSize = h.version, h.version.Revision, h.cache.Size()
@@ -65,6 +68,9 @@ func (f *Follower) renew(ctx context.Context, started time.Time) (changed bool, 
 	f.held.Store(next)
 	f.refreshCareful()
 	changed = h == nil || next.version != h.version
+	if changed {
+		f.seen = Seen{Version: answer.Version, Mark: answer.Mark}
+	}
 	if changed && f.config.OnChange != nil {
 		f.config.OnChange(next.state)
 	}
@@ -72,8 +78,8 @@ func (f *Follower) renew(ctx context.Context, started time.Time) (changed bool, 
 }
 
 func (f *Follower) adopt(h *held, answer Renewal, sent time.Time) (*held, error) {
-	if h != nil && answer.Version.Revision < h.version.Revision {
-		return nil, fmt.Errorf("%w: %d after %d", ErrWentBack, answer.Version.Revision, h.version.Revision)
+	if answer.Version.OlderThan(f.seen.Version) {
+		return nil, fmt.Errorf("%w: %s after %s", ErrWentBack, answer.Version, f.seen.Version)
 	}
 	if answer.State == nil {
 		if h == nil || answer.Version != h.version {
@@ -116,7 +122,10 @@ func (f *Follower) note(err error) {
 	}
 	f.failures.Add(1)
 	f.lastError.Store(&err)
-	if was == nil {
+	switch wentBack := errors.Is(err, ErrWentBack); {
+	case wentBack && (was == nil || !errors.Is(*was, ErrWentBack)):
+		f.log.Error("the state is not believed: everyone is sent to old when the lease ends", "error", err)
+	case !wentBack && was == nil:
 		f.log.Warn("lease not renewed; decisions go on until it ends", "error", err)
 	}
 }

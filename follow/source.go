@@ -1,6 +1,7 @@
 package follow
 
 import (
+	"cmp"
 	"context"
 	"time"
 
@@ -25,14 +26,38 @@ type Heartbeat struct {
 	CacheSize int
 	// Known is the version of the state that the instance holds already.
 	Known Version
+	// Seen is the newest state that the instance has ever believed, also before it was
+	// restarted.
+	Seen Seen
 }
 
-// Version tells one content of the state from another: its revision, and a count
-// of changes of the flags table, which somebody may change by SQL without raising
-// the revision. The zero Version is no state at all.
+// Version tells one content of the state from another: its lineage (see
+// rollout.State), its revision within that, and a count of changes of the flags table,
+// which somebody may change by SQL without raising the revision. The zero Version is no
+// state at all.
 type Version struct {
-	Revision    int64
-	FlagChanges int64
+	Lineage     int64 `json:"lineage"`
+	Revision    int64 `json:"revision"`
+	FlagChanges int64 `json:"flag_changes"`
+}
+
+// OlderThan reports whether a source that has given out the other version must not give
+// out this one any more.
+func (v Version) OlderThan(other Version) bool {
+	return cmp.Or(
+		cmp.Compare(v.Lineage, other.Lineage),
+		cmp.Compare(v.Revision, other.Revision),
+		cmp.Compare(v.FlagChanges, other.FlagChanges),
+	) < 0
+}
+
+// Seen is a state that an instance has believed.
+type Seen struct {
+	Version Version `json:"version"`
+	// Mark tells the state from any other that may have had the same version, in a
+	// database that was restored and then changed again. Only the source knows what it
+	// means; empty if there is none.
+	Mark string `json:"mark"`
 }
 
 // Renewal is the source's answer to a heartbeat.
@@ -40,6 +65,8 @@ type Renewal struct {
 	Version Version
 	// State is the state at Version; nil if it is the one already known.
 	State *rollout.State
+	// Mark is that of the state, see [Seen].
+	Mark string
 }
 
 // Source is the authority that a Follower follows: the database, or a server in
@@ -47,7 +74,8 @@ type Renewal struct {
 type Source interface {
 	// Renew records the heartbeat by a write and answers with the state as it
 	// stood when the write was made. A read would not do: a stale replica or an
-	// isolated primary could answer it.
+	// isolated primary could answer it. A source that finds that it has lost what the
+	// heartbeat says was seen answers with an error that matches ErrWentBack.
 	Renew(ctx context.Context, h Heartbeat) (Renewal, error)
 	// Watch calls wake when it begins to hear of changes, and then whenever the state
 	// may have changed, until the context ends or the connection breaks. It only makes

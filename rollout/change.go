@@ -32,6 +32,7 @@ const (
 
 	ActionGuardianPause  Action = "guardian.pause"
 	ActionGuardianResume Action = "guardian.resume"
+	ActionAcceptRestore  Action = "restore.accept"
 )
 
 // Source says by which way a change came in.

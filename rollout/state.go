@@ -19,6 +19,10 @@ type State struct {
 	// Revision is the number of the last change to any state. It grows by one
 	// with each change, without gaps, in commit order.
 	Revision int64 `json:"revision"`
+	// Lineage tells the histories of one database apart: it is raised when a person
+	// accepts a database that went back, and never falls. Of two states the one of the
+	// higher lineage is newer, whatever their revisions. 0 until the first time.
+	Lineage int64 `json:"lineage,omitempty"`
 	// Last is the change that made this revision.
 	Last      Last       `json:"last"`
 	Rollout   Rollout    `json:"rollout"`

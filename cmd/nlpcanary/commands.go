@@ -32,6 +32,8 @@ type commands struct {
 	Rollout    rolloutCmd    `cmd:"" group:"change" help:"Finalise the rollout, or start the next one."`
 	Token      tokenCmd      `cmd:"" group:"change" help:"Create, list and revoke API tokens."`
 
+	AcceptRestore acceptRestoreCmd `cmd:"" group:"change" help:"Declare that a database which went back (restored, or failed over) is the right one."`
+
 	Decide  decideCmd  `cmd:"" group:"use" help:"Show which architecture a user is on, and why."`
 	Extract extractCmd `cmd:"" group:"use" help:"Extract descriptions from a text as a user."`
 	Replay  replayCmd  `cmd:"" group:"use" help:"Send texts through both architectures as many users and compare."`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"log/slog"
 	"time"
@@ -15,13 +16,14 @@ type serveCmd struct {
 	Region   string        `placeholder:"NAME" help:"The region in which this instance runs."`
 	Config   string        `placeholder:"FILE" help:"Read architectures and more from this YAML file."`
 	KillFile string        `placeholder:"PATH" help:"While this file exists, this instance sends everyone to old, also without the database."`
+	StateDir string        `placeholder:"DIR" help:"Where this instance keeps which state it has seen last, so that after a restart it does not believe an older one (default beside an SQLite database, else the working directory; NLPCANARY_STATE_DIR)."`
 	Lease    time.Duration `default:"3s" placeholder:"TIME" help:"How long a state is trusted without hearing from the database: the bound on rollbacks."`
 	Budget   time.Duration `default:"2s" placeholder:"TIME" help:"The time that one text may take, the fallback to old included."`
 }
 
 // Help is shown by --help.
 func (serveCmd) Help() string {
-	return `Creates or migrates the database. The first start makes an admin token, prints it once and keeps it in a file beside the database that only its owner can read; NLPCANARY_ADMIN_TOKEN gives one instead.
+	return `Creates or migrates the database. A PostgreSQL server that does not answer is waited for: until it comes the instance is live, not ready, and everyone gets old. The first start makes an admin token, prints it once and keeps it in a file beside the database that only its owner can read; NLPCANARY_ADMIN_TOKEN gives one instead.
 
 Breaking glass on this instance, also without the database: create the kill file, or send SIGUSR1 (and SIGUSR2 to end it).`
 }
@@ -67,6 +69,7 @@ func (cmd serveCmd) Run(ctx context.Context, s *session) error {
 	return server.Run(ctx, server.Config{
 		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
 		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary,
+		StateDir:   cmp.Or(cmd.StateDir, s.env.get("NLPCANARY_STATE_DIR")),
 		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
 	})
 }

@@ -125,6 +125,9 @@ func bucketBody(b rollout.Bucket) *int {
 }
 
 func (a *API) feedback(ctx context.Context, in *feedbackInput) (*feedbackOutput, error) {
+	if err := a.config.Store.Absence(); err != nil {
+		return nil, err // whose id it is cannot be told yet
+	}
 	ticket, err := a.config.Sealer.Open(in.ID)
 	if err != nil {
 		return nil, err

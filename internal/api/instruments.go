@@ -1,6 +1,7 @@
 package api
 
 import (
+	"errors"
 	"net/http"
 	"strconv"
 	"time"
@@ -110,12 +111,13 @@ var (
 	descFailures   = prometheus.NewDesc("nlpcanary_lease_renewal_failures_total", "Renewals that failed.", nil, nil)
 	descBreakGlass = prometheus.NewDesc("nlpcanary_break_glass", "1 while the kill file or SIGUSR1 sends everyone to old.", nil, nil)
 	descCache      = prometheus.NewDesc("nlpcanary_cohort_cache_users", "Users in the cohort cache.", nil, nil)
+	descWentBack   = prometheus.NewDesc("nlpcanary_database_went_back", "1 while the instance does not believe its database, because it went back to an older state.", nil, nil)
 	descBounded    = prometheus.NewDesc("nlpcanary_rollback_bounded", "1 if a rollback holds here within the lease; 0 while when_stale is hold.", nil, nil)
 )
 
 // Describe names the metrics.
 func (stateCollector) Describe(ch chan<- *prometheus.Desc) {
-	for _, d := range []*prometheus.Desc{descRevision, descStage, descPercentage, descValid, descRemaining, descRenewals, descFailures, descBreakGlass, descCache, descBounded} {
+	for _, d := range []*prometheus.Desc{descRevision, descStage, descPercentage, descValid, descRemaining, descRenewals, descFailures, descBreakGlass, descCache, descWentBack, descBounded} {
 		ch <- d
 	}
 }
@@ -131,6 +133,7 @@ func (c stateCollector) Collect(ch chan<- prometheus.Metric) {
 	gauge(descRemaining, s.Remaining.Seconds())
 	gauge(descBreakGlass, truth(s.BreakGlass))
 	gauge(descCache, float64(s.CacheSize))
+	gauge(descWentBack, truth(errors.Is(s.LastError, follow.ErrWentBack)))
 	counter(descRenewals, s.Renewals)
 	counter(descFailures, s.Failures)
 	if s.State == nil {

@@ -12,6 +12,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/nlpcanary/nlpcanary/extract"
+	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -26,6 +27,7 @@ const (
 	codeInvalid         = string(rollout.CodeInvalid)
 	codeNotFound        = string(rollout.CodeNotFound)
 	codeDatabase        = "database_unavailable"
+	codeWentBack        = "database_went_back"
 	codeUnknownOutcome  = "outcome_unknown"
 	codeKeyReused       = "idempotency_key_reused"
 	codeTooLarge        = "too_large"
@@ -148,6 +150,8 @@ func (a *API) classify(err error) *Problem {
 		p := newProblem(http.StatusServiceUnavailable, codeUnknownOutcome, "the database did not say whether the change was made", "look at the status, and repeat the change if it was not")
 		p.retryAfter = 1
 		return p
+	case errors.Is(err, follow.ErrWentBack):
+		return newProblem(http.StatusServiceUnavailable, codeWentBack, err.Error(), "see 'After a restore' in the runbook; everyone gets old until then")
 	case errors.Is(err, store.ErrNotMigrated), errors.Is(err, store.ErrNewerSchema):
 		return newProblem(http.StatusServiceUnavailable, codeDatabase, err.Error(), "run 'nlpcanary doctor'")
 	case errors.Is(err, store.ErrDatabase):

@@ -44,6 +44,7 @@ var matrix = []struct {
 	{"POST /api/v1/admin/nlp-canary/guardian/resume", "", `{"dry_run": true}`, admins},
 	{"POST /api/v1/admin/nlp-canary/clear-cache", "", `{"dry_run": true}`, operators},
 	{"POST /api/v1/admin/nlp-canary/start", "", `{"name": "next", "old": "a", "new": "b", "dry_run": true}`, admins},
+	{"POST /api/v1/admin/nlp-canary/accept-restore", "", `{"dry_run": true}`, admins},
 	{"POST /api/v1/admin/nlp-canary/finalise", "", `{"dry_run": true}`, admins},
 	{"GET /api/v1/admin/nlp-canary/overrides", "", "", readers},
 	{"POST /api/v1/admin/nlp-canary/overrides", "", `{"user_id": "u", "architecture": "old", "dry_run": true}`, operators},

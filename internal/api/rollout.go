@@ -63,6 +63,9 @@ func (a *API) rolloutRoutes() {
 		summary: "Let the guardian act again as the setting guardian says"}, a.resumeGuardian)
 	handle(a, route{method: "POST", path: canary + "clear-cache", id: "clear-cache", needs: rollout.Operate,
 		summary: "Make every instance forget its cohort cache"}, a.clearCache)
+	handle(a, route{method: "POST", path: canary + "accept-restore", id: "accept-restore", needs: rollout.Administer,
+		summary: "Declare that a database which went back is the right one",
+		about:   "After a restore from an older backup, or a failover that lost changes, no instance trusts the state until then: everyone gets old. Changes no stage: roll back first if in doubt."}, a.acceptRestore)
 	handle(a, route{method: "POST", path: canary + "start", id: "start", needs: rollout.Administer,
 		summary: "Start a new rollout at stage 0, with a fresh salt"}, a.start)
 	handle(a, route{method: "POST", path: canary + "finalise", id: "finalise", needs: rollout.Administer,
@@ -146,6 +149,10 @@ func (a *API) clearCache(ctx context.Context, in *advanceInput) (*changeOutput, 
 
 func (a *API) finalise(ctx context.Context, in *advanceInput) (*changeOutput, error) {
 	return a.plain(ctx, in, rollout.Finalise{}, "the rollout is finalised")
+}
+
+func (a *API) acceptRestore(ctx context.Context, in *advanceInput) (*changeOutput, error) {
+	return a.plain(ctx, in, rollout.AcceptRestore{}, "the database as it stands is accepted, and instances trust it again")
 }
 
 // plain is a change whose body, which may be missing, has nothing of its own.

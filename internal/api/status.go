@@ -56,6 +56,9 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	}
 	a.addInstances(&s, instances, state.Last.At)
 	a.addLease(&s, state)
+	if err := a.addDistrust(ctx, &s); err != nil {
+		return nil, err
+	}
 	a.addAudit(ctx, &s)
 	return &statusOutput{ETag: etag(state.Revision), Body: s}, nil
 }
@@ -110,6 +113,16 @@ func (a *API) addAudit(ctx context.Context, s *Status) {
 	if err == nil && !report.OK {
 		s.Warnings = append(s.Warnings, fmt.Sprintf("the audit trail does not verify, so nothing may advance; rolling back works: %s", report.Problem))
 	}
+}
+
+// addDistrust warns of a database that went back: it is why everyone is on old.
+func (a *API) addDistrust(ctx context.Context, s *Status) error {
+	why, err := a.config.Store.Distrust(ctx)
+	if err == nil && why != "" {
+		s.Distrust = why
+		s.Warnings = append(s.Warnings, "the database went back, so no instance trusts it and everyone gets old: "+why+"; roll back if in doubt, and then accept the restore if it is the right database")
+	}
+	return err
 }
 
 // lagsAfter is how long an instance may take to honour a change before it is warned of.

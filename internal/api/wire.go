@@ -42,6 +42,8 @@ type Status struct {
 	Guardian        Guardian   `json:"guardian"`
 	// RollbackBound is the time in which a rollback holds everywhere ("3s"), or "none".
 	RollbackBound string `json:"rollback_bound"`
+	// Distrust says why no instance believes the database: it went back.
+	Distrust string `json:"distrust,omitempty"`
 	// Warnings are in words: a broken audit trail, an instance that lags behind.
 	Warnings []string `json:"warnings"`
 }

@@ -2,11 +2,14 @@ package server
 
 import (
 	"context"
+	"errors"
 	"log/slog"
 	"net/http"
+	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/api"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
@@ -51,7 +54,7 @@ func OpenDirect(ctx context.Context, config DirectConfig) (*Direct, error) {
 		whole := Config{Region: config.Region, Version: config.Version, Logger: config.Logger}
 		d.plane = startDataPlane(st, whole, "")
 		apiConfig = d.plane.apiConfig(st, whole)
-		if err := d.plane.follower.WaitValid(ctx); err != nil {
+		if err := d.plane.waitForLease(ctx); err != nil {
 			_ = d.Close()
 			return nil, err
 		}
@@ -65,6 +68,20 @@ func OpenDirect(ctx context.Context, config DirectConfig) (*Direct, error) {
 	return d, nil
 }
 
+// commandPatience is how long a command waits for its lease.
+const commandPatience = 10 * time.Second
+
+// waitForLease waits for the lease that a command decides under. In a database that
+// went back there is none to be had, and everyone gets old, the command's user too.
+func (p *dataPlane) waitForLease(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, commandPatience)
+	defer cancel()
+	if err := p.follower.WaitValid(ctx); !errors.Is(err, follow.ErrWentBack) {
+		return err
+	}
+	return nil
+}
+
 // Handler is the API. Callers in the same process name themselves with
 // api.WithIdentity.
 func (d *Direct) Handler() http.Handler { return d.handler }
@@ -72,7 +89,7 @@ func (d *Direct) Handler() http.Handler { return d.handler }
 // Close ships outcomes, leaves and closes the database.
 func (d *Direct) Close() error {
 	if d.plane != nil {
-		d.plane.close()
+		d.plane.end()
 	}
 	return d.store.Close()
 }

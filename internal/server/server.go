@@ -1,6 +1,7 @@
 package server
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"encoding/hex"
@@ -9,8 +10,8 @@ import (
 	"io"
 	"log/slog"
 	"net"
-	"net/http"
 	"os"
+	"path/filepath"
 	"strings"
 	"time"
 
@@ -46,6 +47,10 @@ type Config struct {
 	CacheSlots int
 	// KillFile, if set, sends everyone to old for as long as the file exists.
 	KillFile string
+	// StateDir is where the instance keeps what it must remember over a restart: which
+	// state it has seen last. The directory of an SQLite database, or the working
+	// directory, if empty.
+	StateDir string
 	// AdminToken, if set, is accepted as an admin token named "bootstrap".
 	AdminToken string
 	// Old and New are the architectures; the built-in single and ensemble if nil.
@@ -54,8 +59,9 @@ type Config struct {
 	// Stdout gets what a person should see at the start: the address, and a new
 	// admin token once. io.Discard if nil.
 	Stdout io.Writer
-	// Ready, if set, is called once the instance listens, with its base URL and
-	// its admin token if one was given or made.
+	// Ready, if set, is called once the instance answers, with its base URL and its
+	// admin token if one was given or made. An instance that starts without its database
+	// answers before it is ready.
 	Ready func(url, adminToken string)
 	// BreakGlass, if set, delivers break-glass orders: true sends everyone to old on
 	// this instance, false ends that.
@@ -76,62 +82,41 @@ func Run(ctx context.Context, config Config) error {
 		return fmt.Errorf("listening on %s: %w", config.Addr, err)
 	}
 	defer listener.Close() //nolint:errcheck // the HTTP server closes it first
-	st, err := store.Open(ctx, config.Database, store.Options{Migrate: true})
+	front := newFront(listener, config.Logger)
+	defer front.close()
+	database, brokenGlass, err := openOrServeWithout(ctx, front, config)
+	if err != nil && ctx.Err() != nil && front.shown.Load() != nil {
+		return front.serve(ctx) // stopped while it still waited for the database
+	}
 	if err != nil {
 		return err
 	}
+	st := database.store
 	defer st.Close() //nolint:errcheck // nothing is left to write
-
-	url := "http://" + listener.Addr().String()
-	token, err := ensureAdminToken(ctx, st, config)
-	if err != nil {
-		return err
-	}
 	plane := startDataPlane(st, config, listener.Addr().String())
-	defer plane.close()
+	defer plane.end()
+	plane.follower.BreakGlass(brokenGlass)
 	stop := plane.obey(config.BreakGlass)
 	defer stop()
-
-	stopping := make(chan struct{})
-	apiConfig := plane.apiConfig(st, config)
-	apiConfig.Stopping = stopping
-	face, err := api.New(apiConfig)
+	face, err := plane.face(st, config)
 	if err != nil {
 		return err
 	}
 	plane.waitForState(ctx)
+	if front.shown.Load() == nil {
+		config.announce(front, st, database.token)
+	}
+	front.show(face)
+	return front.serve(ctx)
+}
+
+// announce tells whoever started the instance where it serves.
+func (config Config) announce(f *front, st *store.Store, token string) {
+	url := "http://" + f.listener.Addr().String()
 	fmt.Fprintf(config.Stdout, "nlpcanary serves on %s (database %s)\n", url, st.Location())
 	if config.Ready != nil {
 		config.Ready(url, token)
 	}
-	return serveHTTP(ctx, listener, face.Handler(), stopping, config.Logger)
-}
-
-// serveHTTP closes stopping when it begins to stop, so that what would never end by
-// itself ends; requests under way may finish.
-func serveHTTP(ctx context.Context, listener net.Listener, handler http.Handler, stopping chan struct{}, log *slog.Logger) error {
-	server := &http.Server{
-		Handler:           handler,
-		ReadHeaderTimeout: 10 * time.Second,
-		ReadTimeout:       30 * time.Second,
-		IdleTimeout:       2 * time.Minute,
-		MaxHeaderBytes:    64 << 10,
-		ErrorLog:          slog.NewLogLogger(log.Handler(), slog.LevelDebug),
-	}
-	server.RegisterOnShutdown(func() { close(stopping) })
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	select {
-	case err := <-failed:
-		return fmt.Errorf("serving HTTP: %w", err)
-	case <-ctx.Done():
-	}
-	grace, cancel := context.WithTimeout(context.Background(), 10*time.Second)
-	defer cancel()
-	if err := server.Shutdown(grace); err != nil {
-		return fmt.Errorf("stopping the HTTP server: %w", err)
-	}
-	return nil
 }
 
 // dataPlane is the running part of an instance: what decides, extracts and counts.
@@ -156,7 +141,7 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 	p.follower = follow.Start(follow.Config{
 		Source: st, Instance: instance, Region: config.Region, Version: config.Version, Address: address,
 		Keyer: p.keyer, Lease: config.Lease, Interval: config.Interval, CacheSlots: config.CacheSlots,
-		KillFile: config.KillFile, Logger: config.Logger,
+		KillFile: config.KillFile, Memory: memoryFile(config, st), Logger: config.Logger,
 		OnChange: func(rollout.State) {
 			select {
 			case reconcile <- struct{}{}:
@@ -178,6 +163,18 @@ func orBuiltin(e, builtin extract.Extractor) extract.Extractor {
 		return builtin
 	}
 	return e
+}
+
+// face is the API over the data plane.
+func (p *dataPlane) face(st *store.Store, config Config) (*face, error) {
+	stopping := make(chan struct{})
+	apiConfig := p.apiConfig(st, config)
+	apiConfig.Stopping = stopping
+	answers, err := api.New(apiConfig)
+	if err != nil {
+		return nil, err
+	}
+	return &face{answers.Handler(), stopping}, nil
 }
 
 func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
@@ -202,30 +199,53 @@ func (p *dataPlane) waitForState(ctx context.Context) {
 	}
 }
 
-// obey carries out break-glass orders until it is stopped.
-func (p *dataPlane) obey(orders <-chan bool) (stop func()) {
-	done := make(chan struct{})
+// obey carries out break-glass orders until it is stopped, which tells the last one.
+func (p *dataPlane) obey(orders <-chan bool) (stop func() (on bool)) {
+	done, last := make(chan struct{}), make(chan bool)
 	go func() {
+		broken := false
+		defer func() { last <- broken }()
 		for {
 			select {
 			case <-done:
 				return
 			case on, open := <-orders:
 				if !open {
+					<-done
 					return
 				}
 				p.log.Warn("break-glass", "on", on)
 				p.follower.BreakGlass(on)
+				broken = on
 			}
 		}
 	}()
-	return func() { close(done) }
+	return func() bool { close(done); return <-last }
 }
 
-func (p *dataPlane) close() {
-	if err := errors.Join(p.shipper.close(), p.follower.Close()); err != nil {
+// close ships what was counted and takes the instance off the list.
+func (p *dataPlane) close() error {
+	return errors.Join(p.shipper.close(), p.follower.Close())
+}
+
+func (p *dataPlane) end() {
+	if err := p.close(); err != nil {
 		p.log.Warn("stopping", "error", err)
 	}
+}
+
+// memoryFile is the instance's own, one for each database. A database that has not come
+// yet has none, and a command does not live long enough to need one.
+func memoryFile(config Config, st *store.Store) string {
+	if st.Absence() != nil || config.Database == "" {
+		return ""
+	}
+	dir, name := config.StateDir, "nlpcanary"
+	if path, isFile := strings.CutPrefix(config.Database, "sqlite:"); isFile {
+		name = filepath.Base(path)
+		dir = cmp.Or(dir, filepath.Dir(path))
+	}
+	return filepath.Join(dir, name+".seen-"+st.Installation())
 }
 
 // newInstanceID names one run of a process: the host, and random digits so that

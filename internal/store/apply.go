@@ -46,7 +46,7 @@ func (s *Store) Reconcile(ctx context.Context) error {
 		if err != nil {
 			return failed("reading the state", err)
 		}
-		state, err := decodeState(row.Revision, row.Document)
+		state, err := decodeState(row.Lineage, row.Revision, row.Document)
 		if err != nil {
 			return err
 		}
@@ -124,7 +124,7 @@ func (a *applying) run(ctx context.Context, r Request, log *verification) (appli
 	if err != nil {
 		return Applied{}, false, failed("taking the lock on the state", err)
 	}
-	if a.state, err = decodeState(locked.Revision, locked.Document); err != nil {
+	if a.state, err = decodeState(locked.Lineage, locked.Revision, locked.Document); err != nil {
 		return Applied{}, false, err
 	}
 	a.at = a.timeOfChange()
@@ -224,12 +224,17 @@ func (a *applying) write(ctx context.Context, actor rollout.Actor, note string, 
 		return result, err
 	}
 	revision := result.State.Revision
-	n, err := a.q.SetClock(ctx, gen.SetClockParams{Revision: revision, Document: document, Was: a.state.Revision})
+	n, err := a.q.SetClock(ctx, gen.SetClockParams{Lineage: result.State.Lineage, Revision: revision, Document: document, Was: a.state.Revision})
 	if err != nil {
 		return result, failed("writing the state", err)
 	}
 	if n != 1 {
 		return result, fmt.Errorf("%w: the state moved from revision %d although it was locked", ErrDatabase, a.state.Revision)
+	}
+	if result.State.Lineage != a.state.Lineage {
+		if err := a.q.TrustAgain(ctx); err != nil {
+			return result, failed("accepting the restore", err)
+		}
 	}
 	if result.StageEntry {
 		if err := a.writeHistory(ctx, result.State); err != nil {

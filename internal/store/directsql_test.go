@@ -182,7 +182,7 @@ func FuzzDecodeState(f *testing.F) {
 	f.Add(`{"overrides":[{"user":"zz"}]}`, "")
 	f.Add(`[]`, "1+a")
 	f.Fuzz(func(t *testing.T, document, switches string) {
-		state, err := stateOf(7, document, switches)
+		state, err := stateOf(0, 7, document, switches)
 		if err != nil {
 			if !errors.Is(err, ErrDatabase) {
 				t.Errorf("error %v", err)

@@ -31,7 +31,7 @@ func (s *Store) Doctor(ctx context.Context) []Check {
 	if !checks[0].OK {
 		return checks
 	}
-	checks = append(checks, s.checkVersion(ctx), s.checkWrite(ctx))
+	checks = append(checks, s.checkVersion(ctx), s.checkWrite(ctx), s.checkLineage(ctx))
 	if s.at.dialect == SQLite {
 		checks = append(checks, s.checkSQLite(ctx)...)
 	} else {
@@ -72,12 +72,15 @@ func (s *Store) checkVersion(ctx context.Context) Check {
 func (s *Store) checkWrite(ctx context.Context) Check {
 	const instance = "doctor"
 	beat := follow.Heartbeat{Instance: instance, StartedAt: s.now()}
-	if _, err := s.Renew(ctx, beat); err != nil { // connects, if need be
+	if _, err := s.Renew(ctx, beat); err != nil && !errors.Is(err, follow.ErrWentBack) { // connects, if need be
 		return broken("write", err, "the database must accept writes: leases are renewed by writing")
 	}
 	began := time.Now()
 	_, err := s.Renew(ctx, beat)
 	took := time.Since(began)
+	if errors.Is(err, follow.ErrWentBack) {
+		err = nil // it has written; checkLineage tells of the rest
+	}
 	if err := errors.Join(err, s.Leave(ctx, instance)); err != nil {
 		return broken("write", err, "the database must accept writes: leases are renewed by writing")
 	}
@@ -86,6 +89,18 @@ func (s *Store) checkWrite(ctx context.Context) Check {
 		check.Hint = "use a faster disk, or move the database nearer: renewals this slow make leases lapse"
 	}
 	return check
+}
+
+// checkLineage tells whether an instance has seen what this database has lost.
+func (s *Store) checkLineage(ctx context.Context) Check {
+	const name = "history"
+	switch why, err := s.Distrust(ctx); {
+	case err != nil:
+		return broken(name, err, "")
+	case why != "":
+		return Check{Name: name, Detail: "the database went back: " + why, Hint: "everyone gets old; roll back if in doubt, and then run 'nlpcanary accept-restore' if this is the right database"}
+	}
+	return Check{Name: name, OK: true, Detail: "no instance has seen a newer state than this database's"}
 }
 
 func (s *Store) checkAudit(ctx context.Context) Check {

@@ -20,7 +20,11 @@ func failed(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
-	return fmt.Errorf("%s: %w: %w", doing, ErrDatabase, err)
+	wrapped := fmt.Errorf("%s: %w: %w", doing, ErrDatabase, err)
+	if silent(err) {
+		return unreachableError{wrapped}
+	}
+	return wrapped
 }
 
 // patience bounds an operation whose caller set no deadline, so that a command

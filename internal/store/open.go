@@ -32,11 +32,14 @@ type Store struct {
 	signer   []byte // seed of the key that signs the audit trail's heads
 	wakes    wakes
 	forgotAt forgetting
+	replaced replacement
+	absence  error // see Absent
 }
 
 var _ follow.Source = (*Store)(nil)
 
-// Open opens "sqlite:PATH" or "postgres://...".
+// Open opens "sqlite:PATH" or "postgres://...". An error that matches [ErrUnreachable]
+// may be gone after a while.
 func Open(ctx context.Context, url string, o Options) (*Store, error) {
 	at, err := parseLocation(url)
 	if err != nil {
@@ -127,6 +130,7 @@ func (s *Store) Secrets() Secrets { return s.secrets }
 
 // transact runs work in a transaction that writes, and commits if it returns true.
 func (s *Store) transact(ctx context.Context, doing string, work func(*gen.Queries) (commit bool, err error)) error {
+	s.noticeReplacement()
 	// Read committed, whatever the database's default: each statement after the
 	// one that took the lock must see what the lock's last holder wrote.
 	tx, err := s.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})

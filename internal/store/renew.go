@@ -20,8 +20,10 @@ func (s *Store) Renew(ctx context.Context, h follow.Heartbeat) (follow.Renewal, 
 		ID: h.Instance, Region: string(h.Region), Version: h.Version, Address: h.Address,
 		StartedAt: h.StartedAt.UnixMicro(), SeenAt: s.now().UnixMicro(), Honours: h.Honours,
 		Lease: h.Lease.Microseconds(), BreakGlass: h.BreakGlass, CacheSize: int64(h.CacheSize),
-		KnownRevision: h.Known.Revision, KnownFlagChanges: h.Known.FlagChanges,
+		KnownLineage: h.Known.Lineage, KnownRevision: h.Known.Revision, KnownFlagChanges: h.Known.FlagChanges,
+		SeenRevision: h.Seen.Version.Revision, UserKey: s.secrets.UserKey,
 	}
+	s.noticeReplacement()
 	var row gen.RenewRow
 	err := again(ctx, func() (err error) {
 		row, err = gen.New(s.renew).Renew(ctx, params)
@@ -30,11 +32,14 @@ func (s *Store) Renew(ctx context.Context, h follow.Heartbeat) (follow.Renewal, 
 	if err != nil {
 		return follow.Renewal{}, err
 	}
-	renewal := follow.Renewal{Version: follow.Version{Revision: row.ClockRevision, FlagChanges: row.FlagChanges}}
+	renewal := follow.Renewal{Version: follow.Version{Lineage: row.Lineage, Revision: row.ClockRevision, FlagChanges: row.FlagChanges}, Mark: row.Mark}
+	if err := s.doubt(ctx, h, renewal.Version, row); err != nil {
+		return follow.Renewal{}, err
+	}
 	if renewal.Version == h.Known {
 		return renewal, nil
 	}
-	state, err := stateOf(row.ClockRevision, row.Document, row.Switches)
+	state, err := stateOf(row.Lineage, row.ClockRevision, row.Document, row.Switches)
 	if err != nil {
 		return follow.Renewal{}, err
 	}

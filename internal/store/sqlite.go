@@ -33,10 +33,10 @@ func (s *Store) openSQLite(ctx context.Context, create bool) error {
 	if s.read, err = sql.Open("sqlite", sqliteDSN(s.at.path, true)); err != nil {
 		return failed("opening the database", err)
 	}
-	readers := max(4, runtime.GOMAXPROCS(0))
-	s.read.SetMaxOpenConns(readers)
-	s.read.SetMaxIdleConns(readers)
+	s.read.SetMaxOpenConns(readers())
+	s.keepIdle()
 	s.beat = s.write
+	s.replaced.opened, _ = os.Stat(s.at.path) // not knowing only costs new connections
 	if !create {
 		return nil
 	}
@@ -49,6 +49,15 @@ func (s *Store) openSQLite(ctx context.Context, create bool) error {
 		return fmt.Errorf("%w: the file system of %s does not support SQLite's write-ahead log; use a local disk", ErrDatabase, s.at)
 	}
 	return nil
+}
+
+// readers is how many may read at once.
+func readers() int { return max(4, runtime.GOMAXPROCS(0)) }
+
+// keepIdle keeps connections open for the next one who needs them.
+func (s *Store) keepIdle() {
+	s.write.SetMaxIdleConns(1)
+	s.read.SetMaxIdleConns(readers())
 }
 
 func createFile(path string) error {

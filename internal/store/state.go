@@ -24,13 +24,13 @@ func (s *Store) State(ctx context.Context) (rollout.State, error) {
 	if err != nil {
 		return rollout.State{}, err
 	}
-	return stateOf(row.Revision, row.Document, row.Switches)
+	return stateOf(row.Lineage, row.Revision, row.Document, row.Switches)
 }
 
 // stateOf reads a document, and lays over it the switches of feature_flags: what
 // somebody typed into the database holds before it is in the document.
-func stateOf(revision int64, document, switches string) (rollout.State, error) {
-	state, err := decodeState(revision, document)
+func stateOf(lineage, revision int64, document, switches string) (rollout.State, error) {
+	state, err := decodeState(lineage, revision, document)
 	if err != nil {
 		return rollout.State{}, err
 	}
@@ -59,13 +59,14 @@ func encodeState(state rollout.State) (string, error) {
 	return string(document), nil
 }
 
-// decodeState reads a document. The revision's own column is the one that counts.
-func decodeState(revision int64, document string) (rollout.State, error) {
+// decodeState reads a document. The columns of the lineage and of the revision are the
+// ones that count.
+func decodeState(lineage, revision int64, document string) (rollout.State, error) {
 	var state rollout.State
 	if err := json.Unmarshal([]byte(document), &state); err != nil {
 		return rollout.State{}, fmt.Errorf("%w: the state document of revision %d cannot be read: %w", ErrDatabase, revision, err)
 	}
-	state.Revision = revision
+	state.Lineage, state.Revision = lineage, revision
 	return state, nil
 }
 

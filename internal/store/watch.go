@@ -23,6 +23,9 @@ const (
 // Watch calls wake whenever the state may have changed, and once at the beginning,
 // until the context ends or the connection breaks. It always returns an error.
 func (s *Store) Watch(ctx context.Context, wake func()) error {
+	if s.absence != nil {
+		return s.absence
+	}
 	if s.at.dialect == SQLite {
 		return s.look(ctx, wake)
 	}
@@ -80,11 +83,12 @@ func (s *Store) look(ctx context.Context, wake func()) error {
 			return failed("watching", ctx.Err())
 		case <-tick.C:
 		}
+		s.noticeReplacement()
 		row, err := q.Version(ctx)
 		if err != nil {
 			return failed("watching", err)
 		}
-		if found := (follow.Version{Revision: row.Revision, FlagChanges: row.Changes}); found != seen {
+		if found := (follow.Version{Lineage: row.Lineage, Revision: row.Revision, FlagChanges: row.Changes}); found != seen {
 			seen = found
 			wake()
 		}

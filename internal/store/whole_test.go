@@ -27,7 +27,7 @@ func whole(q *gen.Queries) error {
 	if err != nil {
 		return err
 	}
-	state, err := decodeState(row.Revision, row.Document)
+	state, err := decodeState(row.Lineage, row.Revision, row.Document)
 	if err != nil {
 		return err
 	}

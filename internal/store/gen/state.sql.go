@@ -20,6 +20,26 @@ func (q *Queries) CountClocks(ctx context.Context) (int64, error) {
 	return count, err
 }
 
+const Distrust = `-- name: Distrust :execrows
+UPDATE nlpcanary_clock SET distrust = $1
+WHERE lineage = $2 AND distrust = ''
+`
+
+type DistrustParams struct {
+	Distrust string
+	Lineage  int64
+}
+
+// Nobody has accepted this lineage anew meanwhile, or it would be another one. The
+// first one to doubt is the one that is told of.
+func (q *Queries) Distrust(ctx context.Context, arg DistrustParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, Distrust, arg.Distrust, arg.Lineage)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
 const ForgetIdempotency = `-- name: ForgetIdempotency :exec
 DELETE FROM nlpcanary_idempotency WHERE at <= $1
 `
@@ -36,6 +56,17 @@ DELETE FROM nlpcanary_instances WHERE seen_at + lease < $1
 func (q *Queries) ForgetInstances(ctx context.Context, since int64) error {
 	_, err := q.db.ExecContext(ctx, ForgetInstances, since)
 	return err
+}
+
+const GetDistrust = `-- name: GetDistrust :one
+SELECT distrust FROM nlpcanary_clock
+`
+
+func (q *Queries) GetDistrust(ctx context.Context) (string, error) {
+	row := q.db.QueryRowContext(ctx, GetDistrust)
+	var distrust string
+	err := row.Scan(&distrust)
+	return distrust, err
 }
 
 const GetIdempotency = `-- name: GetIdempotency :one
@@ -150,10 +181,11 @@ func (q *Queries) ListInstances(ctx context.Context, since int64) ([]NlpcanaryIn
 }
 
 const LockClock = `-- name: LockClock :one
-UPDATE nlpcanary_clock SET id = id RETURNING revision, document
+UPDATE nlpcanary_clock SET id = id RETURNING lineage, revision, document
 `
 
 type LockClockRow struct {
+	Lineage  int64
 	Revision int64
 	Document string
 }
@@ -163,7 +195,7 @@ type LockClockRow struct {
 func (q *Queries) LockClock(ctx context.Context) (LockClockRow, error) {
 	row := q.db.QueryRowContext(ctx, LockClock)
 	var i LockClockRow
-	err := row.Scan(&i.Revision, &i.Document)
+	err := row.Scan(&i.Lineage, &i.Revision, &i.Document)
 	return i, err
 }
 
@@ -194,18 +226,24 @@ func (q *Queries) PutIdempotency(ctx context.Context, arg PutIdempotencyParams) 
 const Renew = `-- name: Renew :one
 INSERT INTO nlpcanary_instances (id, region, version, address, started_at, seen_at, revision, lease, break_glass, cache_size)
 VALUES ($1, $2, $3, $4, $5, $6,
-        $7, $8, $9, $10)
+        (SELECT CASE WHEN c.lineage = $7 AND c.revision >= $8 THEN CAST($8 AS bigint) ELSE 0 END FROM nlpcanary_clock c),
+        $9, $10, $11)
 ON CONFLICT (id) DO UPDATE SET
     region = excluded.region, version = excluded.version, address = excluded.address, started_at = excluded.started_at,
     seen_at = excluded.seen_at, revision = excluded.revision, lease = excluded.lease,
     break_glass = excluded.break_glass, cache_size = excluded.cache_size
 RETURNING
+    CAST((SELECT c.lineage FROM nlpcanary_clock c) AS bigint) AS lineage,
     CAST((SELECT c.revision FROM nlpcanary_clock c) AS bigint) AS clock_revision,
     CAST((SELECT f.changes FROM nlpcanary_flag_changes f) AS bigint) AS flag_changes,
     CAST(COALESCE((
         SELECT c.document FROM nlpcanary_clock c, nlpcanary_flag_changes f
-        WHERE c.revision <> $11 OR f.changes <> $12
+        WHERE c.lineage <> $7 OR c.revision <> $12 OR f.changes <> $13
     ), '') AS text) AS document,
+    CAST((SELECT c.distrust FROM nlpcanary_clock c) AS text) AS distrust,
+    CAST(COALESCE((SELECT a.state_digest FROM nlpcanary_audit a, nlpcanary_clock c WHERE a.revision = c.revision), '') AS text) AS mark,
+    CAST(COALESCE((SELECT a.state_digest FROM nlpcanary_audit a WHERE a.revision = $14), '') AS text) AS seen_mark,
+    CAST((SELECT count(*) FROM nlpcanary_secrets s WHERE s.name = 'user_key' AND s.value = $15) AS bigint) AS same_installation,
     CAST(COALESCE((
         SELECT string_agg(CAST(octet_length(name) AS text) || CASE WHEN enabled THEN '+' ELSE '-' END || name, '')
         FROM feature_flags
@@ -219,19 +257,27 @@ type RenewParams struct {
 	Address          string
 	StartedAt        int64
 	SeenAt           int64
+	KnownLineage     int64
 	Honours          int64
 	Lease            int64
 	BreakGlass       bool
 	CacheSize        int64
 	KnownRevision    int64
 	KnownFlagChanges int64
+	SeenRevision     int64
+	UserKey          []byte
 }
 
 type RenewRow struct {
-	ClockRevision int64
-	FlagChanges   int64
-	Document      string
-	Switches      string
+	Lineage          int64
+	ClockRevision    int64
+	FlagChanges      int64
+	Document         string
+	Distrust         string
+	Mark             string
+	SeenMark         string
+	SameInstallation int64
+	Switches         string
 }
 
 // The write is what makes the answer trustworthy: a stale replica or an isolated
@@ -245,6 +291,12 @@ type RenewRow struct {
 // from the send; one that commits while the statement runs may be missing. All
 // four values come from one snapshot: a document from before a rollback can never
 // meet flags from after it. On SQLite the statement holds the only write lock.
+//
+// An instance that honours more than this database knows, or a state of another
+// lineage, honours nothing of this database's: it must not count as having confirmed a
+// rollback. same_installation is 0 where another database was put in place of the one
+// that was opened. mark and seen_mark are the digests of the state as it stands and as it was
+// at the newest revision that the instance has seen.
 func (q *Queries) Renew(ctx context.Context, arg RenewParams) (RenewRow, error) {
 	row := q.db.QueryRowContext(ctx, Renew,
 		arg.ID,
@@ -253,36 +305,50 @@ func (q *Queries) Renew(ctx context.Context, arg RenewParams) (RenewRow, error) 
 		arg.Address,
 		arg.StartedAt,
 		arg.SeenAt,
+		arg.KnownLineage,
 		arg.Honours,
 		arg.Lease,
 		arg.BreakGlass,
 		arg.CacheSize,
 		arg.KnownRevision,
 		arg.KnownFlagChanges,
+		arg.SeenRevision,
+		arg.UserKey,
 	)
 	var i RenewRow
 	err := row.Scan(
+		&i.Lineage,
 		&i.ClockRevision,
 		&i.FlagChanges,
 		&i.Document,
+		&i.Distrust,
+		&i.Mark,
+		&i.SeenMark,
+		&i.SameInstallation,
 		&i.Switches,
 	)
 	return i, err
 }
 
 const SetClock = `-- name: SetClock :execrows
-UPDATE nlpcanary_clock SET revision = $1, document = $2
-WHERE revision = $3
+UPDATE nlpcanary_clock SET revision = $1, document = $2, lineage = $3
+WHERE revision = $4
 `
 
 type SetClockParams struct {
 	Revision int64
 	Document string
+	Lineage  int64
 	Was      int64
 }
 
 func (q *Queries) SetClock(ctx context.Context, arg SetClockParams) (int64, error) {
-	result, err := q.db.ExecContext(ctx, SetClock, arg.Revision, arg.Document, arg.Was)
+	result, err := q.db.ExecContext(ctx, SetClock,
+		arg.Revision,
+		arg.Document,
+		arg.Lineage,
+		arg.Was,
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -290,7 +356,7 @@ func (q *Queries) SetClock(ctx context.Context, arg SetClockParams) (int64, erro
 }
 
 const Snapshot = `-- name: Snapshot :one
-SELECT c.revision, f.changes, c.document,
+SELECT c.lineage, c.revision, f.changes, c.document,
     CAST(COALESCE((
         SELECT string_agg(CAST(octet_length(name) AS text) || CASE WHEN enabled THEN '+' ELSE '-' END || name, '')
         FROM feature_flags
@@ -299,6 +365,7 @@ FROM nlpcanary_clock c, nlpcanary_flag_changes f
 `
 
 type SnapshotRow struct {
+	Lineage  int64
 	Revision int64
 	Changes  int64
 	Document string
@@ -310,6 +377,7 @@ func (q *Queries) Snapshot(ctx context.Context) (SnapshotRow, error) {
 	row := q.db.QueryRowContext(ctx, Snapshot)
 	var i SnapshotRow
 	err := row.Scan(
+		&i.Lineage,
 		&i.Revision,
 		&i.Changes,
 		&i.Document,
@@ -318,11 +386,21 @@ func (q *Queries) Snapshot(ctx context.Context) (SnapshotRow, error) {
 	return i, err
 }
 
+const TrustAgain = `-- name: TrustAgain :exec
+UPDATE nlpcanary_clock SET distrust = ''
+`
+
+func (q *Queries) TrustAgain(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, TrustAgain)
+	return err
+}
+
 const Version = `-- name: Version :one
-SELECT c.revision, f.changes FROM nlpcanary_clock c, nlpcanary_flag_changes f
+SELECT c.lineage, c.revision, f.changes FROM nlpcanary_clock c, nlpcanary_flag_changes f
 `
 
 type VersionRow struct {
+	Lineage  int64
 	Revision int64
 	Changes  int64
 }
@@ -330,6 +408,6 @@ type VersionRow struct {
 func (q *Queries) Version(ctx context.Context) (VersionRow, error) {
 	row := q.db.QueryRowContext(ctx, Version)
 	var i VersionRow
-	err := row.Scan(&i.Revision, &i.Changes)
+	err := row.Scan(&i.Lineage, &i.Revision, &i.Changes)
 	return i, err
 }
