@@ -52,6 +52,7 @@ type Cluster struct {
 	mu        sync.Mutex
 	server    *server // nil while the server is down
 	databases int     // how many NewDatabase has made
+	backups   int     // how many Backup has made
 }
 
 // shared is the cluster that Start hands out.
