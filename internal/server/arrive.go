@@ -79,12 +79,13 @@ func openOrServeWithout(ctx context.Context, f *front, config Config) (arrival, 
 	case a := <-arrived:
 		return a, false, a.err
 	case cause := <-absent:
-		return serveWithout(ctx, f, config, cause, arrived)
+		return serveWithout(f, config, cause, arrived)
 	}
 }
 
-// serveWithout serves old, reason STALE, until the database comes or the context ends.
-func serveWithout(ctx context.Context, f *front, config Config, cause error, arrived <-chan arrival) (a arrival, brokenGlass bool, err error) {
+// serveWithout serves old, reason STALE, until the database comes, or it is known that it
+// does not.
+func serveWithout(f *front, config Config, cause error, arrived <-chan arrival) (a arrival, brokenGlass bool, err error) {
 	absent, err := store.Absent(config.Database, cause)
 	if err != nil {
 		return arrival{}, false, err

@@ -16,8 +16,9 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 )
 
-// ErrUnreachable says that nothing is known against the database but that it does not answer, or
-// not yet. Waiting for it makes sense; for one that refuses a password it does not.
+// ErrUnreachable says that nothing is known against the database but that it does not
+// answer, or not yet. Waiting for it makes sense; for one that refuses a password it
+// does not.
 var ErrUnreachable = errors.New("the database cannot be reached")
 
 // unreachableError marks an error without changing what it says.
