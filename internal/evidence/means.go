@@ -1,0 +1,225 @@
+package evidence
+
+import (
+	"math"
+)
+
+// meanRule is how a mean or a ratio of sums is judged.
+type meanRule struct {
+	quantity quantity
+	// logarithms: the quantity is a logarithm already, so that its mean is shifted where
+	// another one's is multiplied.
+	logarithms bool
+	// lessIsWorse, as for scores.
+	lessIsWorse bool
+	// rollback is the limit and safe the margin, as new's value relative to old's; 0
+	// if there is none. gain is what the estimate must show beyond that for safety.
+	rollback, safe, gain float64
+	test                 shiftTest
+}
+
+func (j *judge) rule(m Metric) meanRule {
+	p := j.plan
+	switch m {
+	case ProcessingTime:
+		return meanRule{quantity: logTime, logarithms: true, rollback: p.RollbackTime, safe: p.SafeTime, test: slower}
+	case MeanTime:
+		return meanRule{quantity: meanTime, rollback: p.RollbackTime, safe: p.SafeTime, test: slower}
+	case Quality:
+		return meanRule{quantity: qualityMarks, lessIsWorse: true, rollback: p.RollbackQuality, safe: p.RollbackQuality, test: shifted}
+	case F1, GoldF1:
+		r := meanRule{quantity: f1Score, lessIsWorse: true, rollback: p.RollbackF1, safe: 1, gain: p.SafeF1Gain, test: shifted}
+		if p.SafeF1Gain == 0 {
+			r.safe = p.RollbackF1
+		}
+		return r
+	default:
+		return meanRule{quantity: descriptionsPerText, lessIsWorse: true, test: shifted}
+	}
+}
+
+// contrasts is a rule applied to what was measured: D and V for any c, on the scale on
+// which the test's shifts are shares of scale.
+type contrasts struct {
+	meanRule
+	at    func(c float64) contrast
+	ratio float64 // new's value relative to old's
+	scale float64
+}
+
+func (k contrasts) harm() float64 {
+	c := k.at(1)
+	if k.lessIsWorse {
+		c = c.flip()
+	}
+	test := k.tests()
+	return test.logE(c, k.scale)
+}
+
+func (k contrasts) safety() float64 {
+	if k.safe == 0 {
+		return 0
+	}
+	c := k.at(k.safe)
+	if !k.lessIsWorse {
+		c = c.flip()
+	}
+	test := k.margins()
+	return test.logE(c, k.scale)
+}
+
+// tests are the shifts of harm, margins those of distance from the margin of safety.
+func (k contrasts) tests() shiftTest {
+	if k.logarithms {
+		return k.test.logs()
+	}
+	return k.test
+}
+
+func (k contrasts) margins() shiftTest {
+	if k.logarithms {
+		return shifted.logs()
+	}
+	return shifted
+}
+
+func (k contrasts) past() bool {
+	if k.rollback == 0 {
+		return false
+	}
+	if k.lessIsWorse {
+		return k.ratio < k.rollback
+	}
+	return k.ratio > k.rollback
+}
+
+// shows reports whether the estimate is as good as an advance asks for.
+func (k contrasts) shows() bool { return k.gain == 0 || k.ratio >= 1+k.gain }
+
+// mean judges a mean or a ratio of sums: statistics.md, C.
+func (j *judge) mean(m Metric) Finding {
+	rule := j.rule(m)
+	onNew, onOld := j.both(rule.quantity)
+	countNew, countOld := onNew, onOld
+	if m == F1 {
+		countNew, countOld = j.both(labelledTexts)
+	}
+	f := j.finding(m, countNew, countOld)
+	f.cohortMeans(rule, j.plan, onNew, onOld)
+	if f.Verdict == NoData || onNew.d == 0 || onOld.d == 0 {
+		f.Verdict = NoData
+		return f
+	}
+	k := contrasts{meanRule: rule, ratio: onNew.ratio() / onOld.ratio(), scale: onOld.ratio()}
+	k.at = func(c float64) contrast { return ratioContrast(onNew, onOld, c, j.plan.broken) }
+	if rule.logarithms {
+		k.ratio, k.scale = math.Exp(onNew.ratio()-onOld.ratio()), 1
+		k.at = func(c float64) contrast { return logContrast(onNew, onOld, c, j.plan.broken) }
+	}
+	f.compareMeans(j.plan, k, f.started(true))
+	return f
+}
+
+// cohortMeans sets the cohorts' own values.
+func (f *Finding) cohortMeans(rule meanRule, plan Plan, onNew, onOld moments) {
+	at := func(m moments) *Interval {
+		if m.d == 0 {
+			return nil
+		}
+		if rule.logarithms { // of microseconds; shown as milliseconds
+			i := around(m.ratio(), m.variance(), 1, plan.AlphaInterval)
+			return &Interval{math.Exp(i.Estimate) / 1e3, math.Exp(i.Low) / 1e3, math.Exp(i.High) / 1e3}
+		}
+		i := around(m.ratio(), m.variance(), m.ratio(), plan.AlphaInterval)
+		i.Low = max(0, i.Low)
+		return &i
+	}
+	f.New, f.Old = at(onNew), at(onOld)
+}
+
+// compareMeans sets what compares two means.
+func (f *Finding) compareMeans(plan Plan, k contrasts, started bool) {
+	one := k.at(1)
+	if k.logarithms {
+		i := around(one.d, one.v, 1, plan.AlphaInterval)
+		f.Change = &Interval{math.Expm1(i.Estimate), math.Expm1(i.Low), math.Expm1(i.High)}
+		f.Effect = &PastEffect{one.d, math.Sqrt(one.v)}
+	} else {
+		i := changeInterval(k.ratio, k.scale, plan.AlphaInterval, k.at)
+		f.Change = &Interval{i.Estimate - 1, i.Low - 1, i.High - 1}
+		d := around(one.d, one.v, k.scale, plan.AlphaInterval)
+		f.Difference = &d
+		if k.ratio > 0 && k.scale > 0 {
+			f.Effect = &PastEffect{math.Log(k.ratio), math.Sqrt(one.v) / k.scale}
+		}
+	}
+	if started {
+		f.LogHarm, f.LogSafe = k.harm(), k.safety()
+	}
+	f.Past = k.past()
+	proven := f.LogSafe
+	if !k.shows() && f.LogSafe >= f.SafeLimit {
+		f.LogSafe = math.Inf(-1) // for decide only
+		f.Reasons = append(f.Reasons, GainNotShown)
+	}
+	f.decide()
+	f.LogSafe = proven
+	if f.Effect != nil && f.Effect.StdErr > 0 {
+		f.forecastMeans(plan, k)
+	}
+}
+
+func (f *Finding) forecastMeans(plan Plan, k contrasts) {
+	m, sd := plan.Priors[f.Metric].Posterior(f.Effect)
+	if k.rollback > 0 {
+		risk := above(math.Log(k.rollback), m, sd)
+		if k.lessIsWorse {
+			risk = 1 - risk
+		}
+		f.Risk = &risk
+	}
+	// shift is the contrast against c if the effect is y, greater being worse if sign is 1.
+	shift := func(c, sign float64) func(y float64) float64 {
+		return func(y float64) float64 {
+			if k.logarithms {
+				return sign * (y - math.Log(c))
+			}
+			return sign * k.scale * (math.Exp(y) - c)
+		}
+	}
+	worse := 1.0
+	if k.lessIsWorse {
+		worse = -1
+	}
+	n := float64(f.NewRequests)
+	tests := k.tests()
+	f.ToHarm = path{f.LogHarm, f.HarmLimit, tests.logWeights, tests.growth(shift(1, worse), k.scale, k.at(1).v, n), 1}.forecast(m, sd)
+	if k.safe > 0 {
+		margins := k.margins()
+		f.ToSafe = path{f.LogSafe, f.SafeLimit, margins.logWeights, margins.growth(shift(k.safe, -worse), k.scale, k.at(k.safe).v, n), 1}.forecast(m, sd)
+	}
+}
+
+// gold judges F1 on labelled texts that both architectures read: statistics.md, F.
+func (j *judge) gold(pairs []GoldPair) Finding {
+	var s goldSums
+	for _, p := range pairs {
+		s.add(p)
+	}
+	texts := moments{d: s.texts, dd: s.texts}
+	f := j.finding(GoldF1, texts, texts)
+	f.NewEffective, f.OldEffective = s.texts, s.texts
+	if f.Verdict == NoData || s.old.d == 0 || s.new.d == 0 {
+		f.Verdict = NoData
+		return f
+	}
+	own := func(m moments) *Interval {
+		i := around(m.ratio(), s.variance(m), m.ratio(), j.plan.AlphaInterval)
+		i.Low, i.High = max(0, i.Low), min(1, i.High)
+		return &i
+	}
+	f.New, f.Old = own(s.new), own(s.old)
+	k := contrasts{meanRule: j.rule(GoldF1), at: s.contrast, ratio: s.new.ratio() / s.old.ratio(), scale: s.old.ratio()}
+	f.compareMeans(j.plan, k, f.started(true))
+	return f
+}
