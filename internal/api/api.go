@@ -65,7 +65,7 @@ type API struct {
 	streams *gate
 	tokens  atomic.Pointer[tokenIndex]
 	// What is dear to compute.
-	counted  remembered[sums]
+	counted  remembered[outcome.Window]
 	verified remembered[store.AuditReport]
 	// The documentation, made once.
 	spec, page []byte

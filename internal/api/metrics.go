@@ -50,41 +50,33 @@ type cohort struct {
 }
 
 func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary cohort, err error) {
-	counted, err := a.sums(ctx, query)
+	w, err := a.window(ctx, query)
 	if err != nil {
 		return old, canary, err
 	}
-	of := func(v rollout.Variant) cohort {
-		m := cohort{}
-		if t := counted.tallies[v]; t != nil {
-			m.Summary = t.Summary()
-		}
-		f := counted.feedback[v]
-		m.Labels = outcome.Labels{Correct: f.Correct, Wrong: f.Wrong, Missed: f.Missed}
-		m.Labelled = f.Labelled
-		if f.Rated > 0 {
-			mean := float64(f.Quality) / float64(f.Rated)
-			m.quality = &mean
-		}
-		return m
+	return cohortOf(w.Old), cohortOf(w.New), nil
+}
+
+func cohortOf(c outcome.Cohort) cohort {
+	m := cohort{}
+	m.Summary = c.Tally.Summary()
+	var sum outcome.Marks
+	for _, marks := range c.Marks {
+		sum.Add(marks)
 	}
-	return of(rollout.Old), of(rollout.New), nil
+	m.Labels, m.Labelled = sum.Labels, sum.Labelled
+	if sum.Rated > 0 {
+		mean := float64(sum.Quality) / float64(sum.Rated)
+		m.quality = &mean
+	}
+	return m
 }
 
-// sums are what the database adds up. They are shared: nobody may change them.
-type sums struct {
-	tallies  map[rollout.Variant]*outcome.Tally
-	feedback map[rollout.Variant]store.FeedbackSum
-}
-
-func (a *API) sums(ctx context.Context, query store.OutcomeQuery) (sums, error) {
-	return a.counted.get(ctx, fmt.Sprint(query.Rollout, " ", query.Epoch), func(ctx context.Context) (s sums, err error) {
+// window is what was measured. It is shared: nobody may change it.
+func (a *API) window(ctx context.Context, query store.OutcomeQuery) (outcome.Window, error) {
+	return a.counted.get(ctx, fmt.Sprint(query.Rollout, " ", query.Epoch), func(ctx context.Context) (outcome.Window, error) {
 		a.flush(ctx)
-		if s.tallies, err = a.config.Store.Tallies(ctx, query); err != nil {
-			return s, err
-		}
-		s.feedback, err = a.config.Store.FeedbackSums(ctx, query)
-		return s, err
+		return a.config.Store.Window(ctx, query)
 	})
 }
 

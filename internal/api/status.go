@@ -89,7 +89,7 @@ const patience = 2 * time.Second
 func (a *API) users(ctx context.Context, name string) (int64, bool, error) {
 	waiting, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
-	counted, err := a.sums(waiting, store.OutcomeQuery{Rollout: name})
+	counted, err := a.window(waiting, store.OutcomeQuery{Rollout: name})
 	switch {
 	case err != nil && waiting.Err() != nil && ctx.Err() == nil:
 		return 0, false, nil
@@ -97,9 +97,8 @@ func (a *API) users(ctx context.Context, name string) (int64, bool, error) {
 		return 0, false, err
 	}
 	both := new(outcome.Tally)
-	for _, t := range counted.tallies {
-		both.Merge(t)
-	}
+	both.Merge(counted.Old.Tally)
+	both.Merge(counted.New.Tally)
 	return both.Users(), true, nil
 }
 

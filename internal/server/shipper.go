@@ -15,7 +15,12 @@ import (
 // whole, so the number of writes depends on time, never on traffic.
 const shipEvery = 2 * time.Second
 
-// shipper brings tallies to the store, and has SQL changes of the flags recorded.
+// foldEvery is how often this instance asks whether it is its turn to fold tallies
+// into hours and days.
+const foldEvery = 30 * time.Second
+
+// shipper brings tallies to the store, has them folded there, and has SQL changes of
+// the flags recorded.
 // While the database is away the tallies stay in memory, within the bound that
 // outcome.Set documents.
 type shipper struct {
@@ -34,6 +39,7 @@ func startShipper(st *store.Store, set *outcome.Set, producer string, reconcile 
 	ctx, cancel := context.WithCancel(context.Background())
 	s := &shipper{store: st, set: set, producer: producer, reconcile: reconcile, log: log, cancel: cancel}
 	s.done.Go(func() { s.shipLoop(ctx) })
+	s.done.Go(func() { s.foldLoop(ctx) })
 	s.done.Go(func() { s.reconcileLoop(ctx) })
 	return s
 }
@@ -75,6 +81,23 @@ func (s *shipper) ship(ctx context.Context) error {
 	}
 	s.set.Acknowledge(pending)
 	return nil
+}
+
+// foldLoop keeps what is read of a long rollout small. Where it fails, metrics get
+// slower to read, and are right all the same.
+func (s *shipper) foldLoop(ctx context.Context) {
+	tick := time.NewTicker(foldEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		if err := s.store.Fold(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn("folding minutes into hours", "error", err)
+		}
+	}
 }
 
 // reconcileLoop looks for SQL changes of the flags whenever the state changed: such

@@ -5,7 +5,6 @@ import (
 	"database/sql"
 
 	"github.com/nlpcanary/nlpcanary/internal/store/gen"
-	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
 // PutFeedback keeps what somebody said about an outcome. To say the same again
@@ -40,25 +39,4 @@ func nullable(n *int) sql.NullInt64 {
 		return sql.NullInt64{}
 	}
 	return sql.NullInt64{Int64: int64(*n), Valid: true}
-}
-
-// FeedbackSums adds up the selected feedback for each variant, without that on users
-// in neither cohort (Ticket.Excluded). A variant without feedback is not in the map.
-func (s *Store) FeedbackSums(ctx context.Context, query OutcomeQuery) (map[rollout.Variant]FeedbackSum, error) {
-	ctx, cancel := withDeadline(ctx)
-	defer cancel()
-	w := windowOf(query)
-	rows, err := gen.New(s.read).SumFeedback(ctx, gen.SumFeedbackParams{
-		Rollout: query.Rollout, Epoch: query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
-	})
-	if err != nil {
-		return nil, failed("adding up feedback", err)
-	}
-	sums := make(map[rollout.Variant]FeedbackSum, len(rows))
-	for _, row := range rows {
-		sums[rollout.Variant(row.Variant)] = FeedbackSum{
-			Quality: row.Quality, Rated: row.Rated, Labelled: row.Labelled, Correct: row.Correct, Wrong: row.Wrong, Missed: row.Missed,
-		}
-	}
-	return sums, nil
 }

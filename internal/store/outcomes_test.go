@@ -71,20 +71,19 @@ func TestTallies(t *testing.T) {
 			{"to", OutcomeQuery{Rollout: "nlp", To: noon.Add(30 * time.Second)}, map[rollout.Variant]int64{rollout.New: 6, rollout.Old: 2}},
 		}
 		for _, c := range cases {
-			tallies, err := s.Tallies(t.Context(), c.query)
-			if err != nil {
-				t.Fatal(err)
-			}
+			w := mustWindow(t, s, c.query)
 			got := map[rollout.Variant]int64{}
-			for v, tally := range tallies {
-				got[v] = tally.Summary().Total
+			for v, cohort := range map[rollout.Variant]outcome.Cohort{rollout.Old: w.Old, rollout.New: w.New} {
+				if n := cohort.Tally.Summary().Total; n > 0 {
+					got[v] = n
+				}
 			}
 			if diff := cmp.Diff(c.want, got); diff != "" {
 				t.Errorf("%s (-want +got):\n%s", c.name, diff)
 			}
 		}
 		s.sql(t, "UPDATE nlpcanary_tallies SET data = $1", []byte("nonsense"))
-		if _, err := s.Tallies(t.Context(), OutcomeQuery{Rollout: "nlp"}); !errors.Is(err, ErrDatabase) {
+		if _, err := s.Window(t.Context(), OutcomeQuery{Rollout: "nlp"}); !errors.Is(err, ErrDatabase) {
 			t.Errorf("unreadable tallies: %v", err)
 		}
 	})
@@ -95,7 +94,7 @@ func TestFeedback(t *testing.T) {
 		s := d.open(t)
 		noon := time.Date(2030, 1, 2, 12, 0, 30, 0, time.UTC)
 		number := func(n int) *int { return &n }
-		ticket := outcome.Ticket{Rollout: "nlp", Epoch: 3, Variant: rollout.New, Region: "eu", Minute: outcome.MinuteOf(noon)}
+		ticket := outcome.Ticket{Rollout: "nlp", Epoch: 3, Variant: rollout.New, Region: "eu", Minute: outcome.MinuteOf(noon), UserKey: rollout.UserKey{7}}
 		put := func(id string, ticket outcome.Ticket, f outcome.Feedback) error {
 			return s.PutFeedback(t.Context(), Feedback{OutcomeID: id, Ticket: ticket, Feedback: f, Actor: "ann"})
 		}
@@ -119,18 +118,18 @@ func TestFeedback(t *testing.T) {
 		if err := put("a", ticket, both); !errors.Is(err, ErrFeedbackExists) || errors.Is(err, ErrDatabase) {
 			t.Errorf("other feedback on the same outcome: %v", err)
 		}
-		want := map[rollout.Variant]FeedbackSum{
-			rollout.New: {Quality: 11, Rated: 2, Labelled: 2, Correct: 6, Wrong: 1, Missed: 2},
-			rollout.Old: {Quality: 3, Rated: 1, Labelled: 1, Correct: 1, Wrong: 1},
-		}
-		sums, err := s.FeedbackSums(t.Context(), OutcomeQuery{Rollout: "nlp", Epoch: 3, From: noon, To: noon.Add(time.Second)})
-		if diff := cmp.Diff(want, sums); err != nil || diff != "" {
-			t.Errorf("%v (-want +got):\n%s", err, diff)
-		}
-		for _, q := range []OutcomeQuery{{Rollout: "nlp", Epoch: 2}, {Rollout: "x"}, {Rollout: "nlp", From: noon.Add(time.Hour)}, {Rollout: "nlp", To: noon.Add(-time.Hour)}} {
-			if sums, err := s.FeedbackSums(t.Context(), q); err != nil || len(sums) != 0 {
-				t.Errorf("%+v: %v, %v", q, sums, err)
+		wantMarks := func(q OutcomeQuery, old, canary outcome.Marks) {
+			t.Helper()
+			w := mustWindow(t, s, q)
+			if w.Old.Marks[7] != old || w.New.Marks[7] != canary {
+				t.Errorf("%+v: %+v, %+v", q, w.Old.Marks[7], w.New.Marks[7])
 			}
+		}
+		onNew := outcome.Marks{Quality: 11, Rated: 2, Labelled: 2, Labels: outcome.Labels{Correct: 6, Wrong: 1, Missed: 2}}
+		onOld := outcome.Marks{Quality: 3, Rated: 1, Labelled: 1, Labels: outcome.Labels{Correct: 1, Wrong: 1}}
+		wantMarks(OutcomeQuery{Rollout: "nlp", Epoch: 3, From: noon, To: noon.Add(time.Second)}, onOld, onNew)
+		for _, q := range []OutcomeQuery{{Rollout: "nlp", Epoch: 2}, {Rollout: "x"}, {Rollout: "nlp", From: noon.Add(time.Hour)}, {Rollout: "nlp", To: noon.Add(-time.Hour)}} {
+			wantMarks(q, outcome.Marks{}, outcome.Marks{})
 		}
 	})
 }

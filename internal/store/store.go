@@ -177,13 +177,3 @@ type OutcomeQuery struct {
 	From    time.Time // inclusive; zero for no bound
 	To      time.Time // exclusive
 }
-
-// FeedbackSum is the sum of feedback for one variant.
-type FeedbackSum struct {
-	Quality  int64 // sum of the quality marks
-	Rated    int64 // outcomes with a quality mark
-	Labelled int64 // outcomes with counts
-	Correct  int64
-	Wrong    int64
-	Missed   int64
-}

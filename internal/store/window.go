@@ -1,10 +1,7 @@
 package store
 
 import (
-	"cmp"
 	"context"
-	"fmt"
-	"slices"
 
 	"github.com/nlpcanary/nlpcanary/internal/store/gen"
 	"github.com/nlpcanary/nlpcanary/outcome"
@@ -12,44 +9,29 @@ import (
 )
 
 // Window is everything that was measured of what the query selects, for evidence to be
-// computed from. Bounds in time are rounded outwards to whole minutes.
+// computed from. Bounds in time are rounded outwards to whole minutes, and to whole
+// hours where the minutes were compacted (after two days).
 //
 // What counts as slow is frozen once for each epoch, by the first window of it that
 // finds enough to derive it from; see [outcome.Window].SlowFrom. A query over all
-// epochs has no SlowOver.
+// epochs has neither SlowOver nor Blocks: evidence is never carried from one epoch to
+// another.
 func (s *Store) Window(ctx context.Context, query OutcomeQuery) (outcome.Window, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
-	b := newWindowBuilder()
+	b := &windowBuilder{query: query, old: newCohort(), new: newCohort(), regions: map[string]*blocks{}}
 	if query.Epoch != 0 {
 		var err error
 		if b.slow, err = s.baseline(ctx, query.Rollout, query.Epoch); err != nil {
 			return outcome.Window{}, err
 		}
 	}
-	w := windowOf(query)
 	err := s.snapshot(ctx, "reading what was measured", func(q *gen.Queries) error {
-		rows, err := q.SelectWindow(ctx, gen.SelectWindowParams{
-			Rollout: query.Rollout, Epoch: query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
-		})
+		compacted, err := q.Compacted(ctx)
 		if err != nil {
-			return failed("reading tallies", err)
+			return failed("reading what was compacted", err)
 		}
-		for _, row := range rows {
-			if err := b.tally(row); err != nil {
-				return err
-			}
-		}
-		marks, err := q.SumMarks(ctx, gen.SumMarksParams{
-			Rollout: query.Rollout, Epoch: query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
-		})
-		if err != nil {
-			return failed("adding up feedback", err)
-		}
-		for _, row := range marks {
-			b.marks(row)
-		}
-		return nil
+		return b.read(ctx, q, windowOf(query), compacted)
 	})
 	if err != nil {
 		return outcome.Window{}, err
@@ -57,51 +39,159 @@ func (s *Store) Window(ctx context.Context, query OutcomeQuery) (outcome.Window,
 	return b.window(), nil
 }
 
-// blockKey is where a block stands.
-type blockKey struct {
-	minute outcome.Minute
-	region rollout.Region
-}
+func newCohort() *outcome.Cohort { return &outcome.Cohort{Tally: new(outcome.Tally)} }
 
-// windowBuilder adds up what is selected, in any order.
+// windowBuilder adds up what is selected.
 type windowBuilder struct {
+	query    OutcomeQuery
 	slow     slowLimit
 	old, new *outcome.Cohort
-	blocks   map[blockKey]*outcome.Block
-}
-
-func newWindowBuilder() *windowBuilder {
-	return &windowBuilder{
-		old:    &outcome.Cohort{Tally: new(outcome.Tally)},
-		new:    &outcome.Cohort{Tally: new(outcome.Tally)},
-		blocks: map[blockKey]*outcome.Block{},
-	}
+	regions  map[string]*blocks // of one epoch
 }
 
 func (b *windowBuilder) cohort(variant string) *outcome.Cohort {
-	if rollout.Variant(variant) == rollout.New {
+	if isNew(variant) {
 		return b.new
 	}
 	return b.old
 }
 
-func (b *windowBuilder) tally(row gen.SelectWindowRow) error {
+// read adds the selected time: its middle of whole days and hours from the periods and
+// what is not folded yet, its edges minute by minute.
+func (b *windowBuilder) read(ctx context.Context, q *gen.Queries, w window, compacted int64) error {
+	// An edge whose minutes are gone is rounded to the hour.
+	if w.first%hour != 0 && w.first < compacted {
+		w.first -= w.first % hour
+	}
+	if w.until%hour != 0 && w.until < compacted {
+		w.until += hour - w.until%hour
+	}
+	hours := w
+	hours.first, hours.until = roundUp(w.first, hour), w.until-w.until%hour
+	if hours.first > hours.until { // all within one hour
+		return b.readMinutes(ctx, q, w)
+	}
+	days := w
+	days.first, days.until = roundUp(w.first, day), w.until-w.until%day
+	if days.first > days.until {
+		days.first, days.until = hours.until, hours.until
+	}
+	for _, part := range []struct {
+		span         int64
+		first, until int64
+	}{{hour, hours.first, days.first}, {day, days.first, days.until}, {hour, days.until, hours.until}} {
+		if err := b.readPeriods(ctx, q, part.span, part.first, part.until); err != nil {
+			return err
+		}
+	}
+	if err := b.readOpen(ctx, q, hours); err != nil {
+		return err
+	}
+	before, after := w, w
+	before.until, after.first = hours.first, hours.until
+	for _, edge := range []window{before, after} {
+		if err := b.readMinutes(ctx, q, edge); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// roundUp is the least multiple of span that is not less than n, which is not negative.
+func roundUp(n, span int64) int64 { return (n + span - 1) / span * span }
+
+func (b *windowBuilder) readPeriods(ctx context.Context, q *gen.Queries, span, first, until int64) error {
+	if first >= until {
+		return nil
+	}
+	w := windowOf(b.query)
+	rows, err := q.SelectPeriods(ctx, gen.SelectPeriodsParams{
+		Rollout: b.query.Rollout, Span: span, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: first, Until: until,
+	})
+	if err != nil {
+		return failed("reading periods", err)
+	}
+	var read outcome.Tally
+	for _, row := range rows {
+		for _, part := range []struct {
+			cohort *outcome.Cohort
+			data   []byte
+		}{{b.old, row.Old}, {b.new, row.New}} {
+			if err := read.UnmarshalBinary(part.data); err != nil {
+				return failed("reading a period", err)
+			}
+			part.cohort.Tally.Merge(&read)
+		}
+		if b.query.Epoch == 0 {
+			continue
+		}
+		list := b.region(row.Region)
+		if *list, err = appendBlocks(*list, row.Blocks, outcome.Minute(row.Start), span); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *windowBuilder) region(name string) *blocks {
+	list := b.regions[name]
+	if list == nil {
+		list = new(blocks)
+		b.regions[name] = list
+	}
+	return list
+}
+
+// readOpen adds what is not folded yet.
+func (b *windowBuilder) readOpen(ctx context.Context, q *gen.Queries, w window) error {
+	if w.first >= w.until {
+		return nil
+	}
+	rows, err := q.SelectOpenTallies(ctx, gen.SelectOpenTalliesParams{
+		Rollout: b.query.Rollout, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
+	})
+	if err != nil {
+		return failed("reading tallies", err)
+	}
+	for _, row := range rows {
+		if err := b.tally(gen.SelectTalliesRow(row)); err != nil {
+			return err
+		}
+	}
+	return b.readMarks(ctx, q, w, true)
+}
+
+// readMinutes adds what there is of single minutes, folded or not.
+func (b *windowBuilder) readMinutes(ctx context.Context, q *gen.Queries, w window) error {
+	if w.first >= w.until {
+		return nil
+	}
+	rows, err := q.SelectTallies(ctx, gen.SelectTalliesParams{
+		Rollout: b.query.Rollout, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
+	})
+	if err != nil {
+		return failed("reading tallies", err)
+	}
+	for _, row := range rows {
+		if err := b.tally(row); err != nil {
+			return err
+		}
+	}
+	return b.readMarks(ctx, q, w, false)
+}
+
+func (b *windowBuilder) tally(row gen.SelectTalliesRow) error {
 	tally, err := decodeTally(row.Data)
 	if err != nil {
 		return err
 	}
 	b.cohort(row.Variant).Tally.Merge(tally)
 	counts := b.slow.counts(tally, outcome.Minute(row.Minute))
-	if counts.Requests == 0 {
+	if b.query.Epoch == 0 || counts == (outcome.Counts{}) {
 		return nil
 	}
-	key := blockKey{outcome.Minute(row.Minute), rollout.Region(row.Region)}
-	block := b.blocks[key]
-	if block == nil {
-		block = &outcome.Block{Minute: key.minute, Region: key.region}
-		b.blocks[key] = block
-	}
-	if rollout.Variant(row.Variant) == rollout.New {
+	block := b.region(row.Region).at(outcome.Minute(row.Minute))
+	if isNew(row.Variant) {
 		block.New.Add(counts)
 	} else {
 		block.Old.Add(counts)
@@ -109,28 +199,62 @@ func (b *windowBuilder) tally(row gen.SelectWindowRow) error {
 	return nil
 }
 
-func (b *windowBuilder) marks(row gen.SumMarksRow) {
-	b.cohort(row.Variant).Marks[row.Bucket&(outcome.Buckets-1)].Add(outcome.Marks{
-		Quality: row.Quality, Rated: row.Rated, Labelled: row.Labelled,
-		Labels: outcome.Labels{Correct: row.Correct, Wrong: row.Wrong, Missed: row.Missed},
+func (b *windowBuilder) readMarks(ctx context.Context, q *gen.Queries, w window, onlyOpen bool) error {
+	rows, err := q.SumMarks(ctx, gen.SumMarksParams{
+		Rollout: b.query.Rollout, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until, OnlyOpen: onlyOpen,
 	})
+	if err != nil {
+		return failed("adding up feedback", err)
+	}
+	for _, row := range rows {
+		b.cohort(row.Variant).Tally.AddMarks(int(row.Bucket)&(outcome.Buckets-1), outcome.Marks{
+			Quality: row.Quality, Rated: row.Rated, Labelled: row.Labelled,
+			Labels: outcome.Labels{Correct: row.Correct, Wrong: row.Wrong, Missed: row.Missed},
+		})
+	}
+	return nil
 }
 
 func (b *windowBuilder) window() outcome.Window {
-	w := outcome.Window{Old: *b.old, New: *b.new, SlowOver: b.slow.over, SlowFrom: b.slow.from, Blocks: make([]outcome.Block, 0, len(b.blocks))}
-	for _, block := range b.blocks {
-		w.Blocks = append(w.Blocks, *block)
+	for _, cohort := range []*outcome.Cohort{b.old, b.new} {
+		for i := range cohort.Marks {
+			cohort.Marks[i] = cohort.Tally.Marks(i)
+		}
 	}
-	slices.SortFunc(w.Blocks, func(a, b outcome.Block) int {
-		return cmp.Or(cmp.Compare(a.Minute, b.Minute), cmp.Compare(a.Region, b.Region))
-	})
-	return w
+	return outcome.Window{Old: *b.old, New: *b.new, SlowOver: b.slow.over, SlowFrom: b.slow.from, Blocks: mergeBlocks(b.regions)}
 }
 
-func decodeTally(data []byte) (*outcome.Tally, error) {
-	tally := new(outcome.Tally)
-	if err := tally.UnmarshalBinary(data); err != nil {
-		return nil, fmt.Errorf("%w: a tally cannot be read: %w", ErrDatabase, err)
+// mergeBlocks puts the regions' blocks, each ascending, into one order. There are few
+// regions and many blocks.
+func mergeBlocks(regions map[string]*blocks) []outcome.Block {
+	total := 0
+	for _, list := range regions {
+		total += len(*list)
 	}
-	return tally, nil
+	merged := make([]outcome.Block, 0, total)
+	type head struct {
+		region rollout.Region
+		rest   blocks
+	}
+	var heads []head
+	for name, list := range regions {
+		heads = append(heads, head{rollout.Region(name), *list})
+	}
+	for len(merged) < total {
+		var next *head
+		for i := range heads {
+			h := &heads[i]
+			if len(h.rest) == 0 {
+				continue
+			}
+			if next == nil || h.rest[0].Minute < next.rest[0].Minute || h.rest[0].Minute == next.rest[0].Minute && h.region < next.region {
+				next = h
+			}
+		}
+		block := next.rest[0]
+		block.Region = next.region
+		merged = append(merged, block)
+		next.rest = next.rest[1:]
+	}
+	return merged
 }

@@ -61,6 +61,7 @@ type NlpcanaryFeedback struct {
 	Wrong     sql.NullInt64
 	Missed    sql.NullInt64
 	Bucket    int64
+	Folded    bool
 }
 
 type NlpcanaryInstance struct {

@@ -10,6 +10,117 @@ import (
 	"database/sql"
 )
 
+const ClaimFolding = `-- name: ClaimFolding :execrows
+UPDATE nlpcanary_folding SET next_at = $1 WHERE next_at <= $2
+`
+
+type ClaimFoldingParams struct {
+	Next int64
+	Now  int64
+}
+
+func (q *Queries) ClaimFolding(ctx context.Context, arg ClaimFoldingParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, ClaimFolding, arg.Next, arg.Now)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const Compacted = `-- name: Compacted :one
+SELECT compacted FROM nlpcanary_folding
+`
+
+func (q *Queries) Compacted(ctx context.Context) (int64, error) {
+	row := q.db.QueryRowContext(ctx, Compacted)
+	var compacted int64
+	err := row.Scan(&compacted)
+	return compacted, err
+}
+
+const DeleteFolded = `-- name: DeleteFolded :execrows
+DELETE FROM nlpcanary_tallies WHERE producer = $1 AND folded AND minute <= $2
+`
+
+type DeleteFoldedParams struct {
+	Producer string
+	Through  int64
+}
+
+func (q *Queries) DeleteFolded(ctx context.Context, arg DeleteFoldedParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, DeleteFolded, arg.Producer, arg.Through)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const FeedbackToFold = `-- name: FeedbackToFold :many
+SELECT outcome_id, rollout, epoch, variant, region, excluded, minute, bucket, quality, correct, wrong, missed FROM nlpcanary_feedback
+WHERE NOT folded
+LIMIT $1
+`
+
+type FeedbackToFoldRow struct {
+	OutcomeID string
+	Rollout   string
+	Epoch     int64
+	Variant   string
+	Region    string
+	Excluded  bool
+	Minute    int64
+	Bucket    int64
+	Quality   sql.NullInt64
+	Correct   sql.NullInt64
+	Wrong     sql.NullInt64
+	Missed    sql.NullInt64
+}
+
+func (q *Queries) FeedbackToFold(ctx context.Context, most int32) ([]FeedbackToFoldRow, error) {
+	rows, err := q.db.QueryContext(ctx, FeedbackToFold, most)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []FeedbackToFoldRow
+	for rows.Next() {
+		var i FeedbackToFoldRow
+		if err := rows.Scan(
+			&i.OutcomeID,
+			&i.Rollout,
+			&i.Epoch,
+			&i.Variant,
+			&i.Region,
+			&i.Excluded,
+			&i.Minute,
+			&i.Bucket,
+			&i.Quality,
+			&i.Correct,
+			&i.Wrong,
+			&i.Missed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const ForgetProducers = `-- name: ForgetProducers :exec
+DELETE FROM nlpcanary_producers WHERE through < $1
+`
+
+func (q *Queries) ForgetProducers(ctx context.Context, until int64) error {
+	_, err := q.db.ExecContext(ctx, ForgetProducers, until)
+	return err
+}
+
 const GetBaseline = `-- name: GetBaseline :one
 SELECT slow_over, slow_from FROM nlpcanary_baselines WHERE rollout = $1 AND epoch = $2
 `
@@ -32,7 +143,7 @@ func (q *Queries) GetBaseline(ctx context.Context, arg GetBaselineParams) (GetBa
 }
 
 const GetFeedback = `-- name: GetFeedback :one
-SELECT outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed, bucket FROM nlpcanary_feedback WHERE outcome_id = $1
+SELECT outcome_id, rollout, epoch, variant, region, excluded, minute, actor, quality, correct, wrong, missed, bucket, folded FROM nlpcanary_feedback WHERE outcome_id = $1
 `
 
 func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryFeedback, error) {
@@ -52,7 +163,86 @@ func (q *Queries) GetFeedback(ctx context.Context, outcomeID string) (NlpcanaryF
 		&i.Wrong,
 		&i.Missed,
 		&i.Bucket,
+		&i.Folded,
 	)
+	return i, err
+}
+
+const GetPeriod = `-- name: GetPeriod :one
+SELECT blocks, old, new FROM nlpcanary_periods
+WHERE rollout = $1 AND span = $2 AND start = $3 AND epoch = $4 AND region = $5
+`
+
+type GetPeriodParams struct {
+	Rollout string
+	Span    int64
+	Start   int64
+	Epoch   int64
+	Region  string
+}
+
+type GetPeriodRow struct {
+	Blocks []byte
+	Old    []byte
+	New    []byte
+}
+
+func (q *Queries) GetPeriod(ctx context.Context, arg GetPeriodParams) (GetPeriodRow, error) {
+	row := q.db.QueryRowContext(ctx, GetPeriod,
+		arg.Rollout,
+		arg.Span,
+		arg.Start,
+		arg.Epoch,
+		arg.Region,
+	)
+	var i GetPeriodRow
+	err := row.Scan(&i.Blocks, &i.Old, &i.New)
+	return i, err
+}
+
+const GetProducer = `-- name: GetProducer :one
+SELECT CAST(COALESCE(MAX(through), 0) AS bigint) FROM nlpcanary_producers WHERE producer = $1
+`
+
+func (q *Queries) GetProducer(ctx context.Context, producer string) (int64, error) {
+	row := q.db.QueryRowContext(ctx, GetProducer, producer)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const GetTally = `-- name: GetTally :one
+SELECT seq, folded, data FROM nlpcanary_tallies
+WHERE producer = $1 AND rollout = $2 AND epoch = $3 AND variant = $4
+    AND region = $5 AND minute = $6
+`
+
+type GetTallyParams struct {
+	Producer string
+	Rollout  string
+	Epoch    int64
+	Variant  string
+	Region   string
+	Minute   int64
+}
+
+type GetTallyRow struct {
+	Seq    int64
+	Folded bool
+	Data   []byte
+}
+
+func (q *Queries) GetTally(ctx context.Context, arg GetTallyParams) (GetTallyRow, error) {
+	row := q.db.QueryRowContext(ctx, GetTally,
+		arg.Producer,
+		arg.Rollout,
+		arg.Epoch,
+		arg.Variant,
+		arg.Region,
+		arg.Minute,
+	)
+	var i GetTallyRow
+	err := row.Scan(&i.Seq, &i.Folded, &i.Data)
 	return i, err
 }
 
@@ -101,6 +291,130 @@ func (q *Queries) InsertFeedback(ctx context.Context, arg InsertFeedbackParams) 
 	return result.RowsAffected()
 }
 
+const LastPeriod = `-- name: LastPeriod :one
+SELECT CAST(COALESCE(MAX(start), 0) AS bigint) FROM nlpcanary_periods
+WHERE rollout = $1 AND span = 60 AND epoch = $2
+`
+
+type LastPeriodParams struct {
+	Rollout string
+	Epoch   int64
+}
+
+// The start of the last hour of an epoch that something was folded into; 0 for none.
+func (q *Queries) LastPeriod(ctx context.Context, arg LastPeriodParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, LastPeriod, arg.Rollout, arg.Epoch)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const LockFolding = `-- name: LockFolding :exec
+UPDATE nlpcanary_folding SET id = id
+`
+
+func (q *Queries) LockFolding(ctx context.Context) error {
+	_, err := q.db.ExecContext(ctx, LockFolding)
+	return err
+}
+
+const MarkFeedbackFolded = `-- name: MarkFeedbackFolded :execrows
+UPDATE nlpcanary_feedback SET folded = true WHERE outcome_id = $1 AND NOT folded
+`
+
+func (q *Queries) MarkFeedbackFolded(ctx context.Context, outcomeID string) (int64, error) {
+	result, err := q.db.ExecContext(ctx, MarkFeedbackFolded, outcomeID)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const MarkTallyFolded = `-- name: MarkTallyFolded :execrows
+UPDATE nlpcanary_tallies SET folded = true
+WHERE producer = $1 AND rollout = $2 AND epoch = $3 AND variant = $4
+    AND region = $5 AND minute = $6 AND seq = $7 AND NOT folded
+`
+
+type MarkTallyFoldedParams struct {
+	Producer string
+	Rollout  string
+	Epoch    int64
+	Variant  string
+	Region   string
+	Minute   int64
+	Seq      int64
+}
+
+func (q *Queries) MarkTallyFolded(ctx context.Context, arg MarkTallyFoldedParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, MarkTallyFolded,
+		arg.Producer,
+		arg.Rollout,
+		arg.Epoch,
+		arg.Variant,
+		arg.Region,
+		arg.Minute,
+		arg.Seq,
+	)
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
+}
+
+const OldestFolded = `-- name: OldestFolded :one
+SELECT CAST(COALESCE(MIN(minute), 0) AS bigint) FROM nlpcanary_tallies
+WHERE producer = $1 AND folded AND minute <= $2
+`
+
+type OldestFoldedParams struct {
+	Producer string
+	Through  int64
+}
+
+func (q *Queries) OldestFolded(ctx context.Context, arg OldestFoldedParams) (int64, error) {
+	row := q.db.QueryRowContext(ctx, OldestFolded, arg.Producer, arg.Through)
+	var column_1 int64
+	err := row.Scan(&column_1)
+	return column_1, err
+}
+
+const ProducersToCompact = `-- name: ProducersToCompact :many
+SELECT producer, CAST(MIN(minute) AS bigint) AS oldest, CAST(MAX(minute) AS bigint) AS newest FROM nlpcanary_tallies
+GROUP BY producer
+HAVING MIN(minute) < $1
+`
+
+type ProducersToCompactRow struct {
+	Producer string
+	Oldest   int64
+	Newest   int64
+}
+
+// The newest minute of each producer says how far its older ones are final.
+func (q *Queries) ProducersToCompact(ctx context.Context, until int64) ([]ProducersToCompactRow, error) {
+	rows, err := q.db.QueryContext(ctx, ProducersToCompact, until)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []ProducersToCompactRow
+	for rows.Next() {
+		var i ProducersToCompactRow
+		if err := rows.Scan(&i.Producer, &i.Oldest, &i.Newest); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const PutBaseline = `-- name: PutBaseline :exec
 INSERT INTO nlpcanary_baselines (rollout, epoch, slow_over, slow_from)
 VALUES ($1, $2, $3, $4)
@@ -125,11 +439,57 @@ func (q *Queries) PutBaseline(ctx context.Context, arg PutBaselineParams) error 
 	return err
 }
 
-const PutTally = `-- name: PutTally :exec
+const PutPeriod = `-- name: PutPeriod :exec
+INSERT INTO nlpcanary_periods (rollout, epoch, region, span, start, blocks, old, new)
+VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
+ON CONFLICT (rollout, span, start, epoch, region) DO UPDATE SET blocks = excluded.blocks, old = excluded.old, new = excluded.new
+`
+
+type PutPeriodParams struct {
+	Rollout string
+	Epoch   int64
+	Region  string
+	Span    int64
+	Start   int64
+	Blocks  []byte
+	Old     []byte
+	New     []byte
+}
+
+func (q *Queries) PutPeriod(ctx context.Context, arg PutPeriodParams) error {
+	_, err := q.db.ExecContext(ctx, PutPeriod,
+		arg.Rollout,
+		arg.Epoch,
+		arg.Region,
+		arg.Span,
+		arg.Start,
+		arg.Blocks,
+		arg.Old,
+		arg.New,
+	)
+	return err
+}
+
+const PutProducer = `-- name: PutProducer :exec
+INSERT INTO nlpcanary_producers (producer, through) VALUES ($1, $2)
+ON CONFLICT (producer) DO UPDATE SET through = excluded.through WHERE excluded.through > nlpcanary_producers.through
+`
+
+type PutProducerParams struct {
+	Producer string
+	Through  int64
+}
+
+func (q *Queries) PutProducer(ctx context.Context, arg PutProducerParams) error {
+	_, err := q.db.ExecContext(ctx, PutProducer, arg.Producer, arg.Through)
+	return err
+}
+
+const PutTally = `-- name: PutTally :execrows
 INSERT INTO nlpcanary_tallies (producer, rollout, epoch, variant, region, minute, seq, data)
 VALUES ($1, $2, $3, $4, $5, $6, $7, $8)
 ON CONFLICT (producer, rollout, epoch, variant, region, minute) DO UPDATE SET seq = excluded.seq, data = excluded.data
-WHERE excluded.seq > nlpcanary_tallies.seq
+WHERE excluded.seq > nlpcanary_tallies.seq AND NOT nlpcanary_tallies.folded
 `
 
 type PutTallyParams struct {
@@ -144,8 +504,8 @@ type PutTallyParams struct {
 }
 
 // A shipment counts once: a repetition carries a sequence number that is not newer.
-func (q *Queries) PutTally(ctx context.Context, arg PutTallyParams) error {
-	_, err := q.db.ExecContext(ctx, PutTally,
+func (q *Queries) PutTally(ctx context.Context, arg PutTallyParams) (int64, error) {
+	result, err := q.db.ExecContext(ctx, PutTally,
 		arg.Producer,
 		arg.Rollout,
 		arg.Epoch,
@@ -155,35 +515,76 @@ func (q *Queries) PutTally(ctx context.Context, arg PutTallyParams) error {
 		arg.Seq,
 		arg.Data,
 	)
-	return err
+	if err != nil {
+		return 0, err
+	}
+	return result.RowsAffected()
 }
 
-const SelectBaseline = `-- name: SelectBaseline :many
-SELECT epoch, minute, data FROM nlpcanary_tallies
-WHERE rollout = $1 AND variant = 'old' AND epoch <= $2
+const SelectBaselinePeriods = `-- name: SelectBaselinePeriods :many
+SELECT epoch, old FROM nlpcanary_periods
+WHERE rollout = $1 AND span = 1440 AND epoch <= $2
 `
 
-type SelectBaselineParams struct {
+type SelectBaselinePeriodsParams struct {
 	Rollout string
 	Epoch   int64
 }
 
-type SelectBaselineRow struct {
+type SelectBaselinePeriodsRow struct {
+	Epoch int64
+	Old   []byte
+}
+
+// What old took by days: before an epoch, or in it.
+func (q *Queries) SelectBaselinePeriods(ctx context.Context, arg SelectBaselinePeriodsParams) ([]SelectBaselinePeriodsRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectBaselinePeriods, arg.Rollout, arg.Epoch)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectBaselinePeriodsRow
+	for rows.Next() {
+		var i SelectBaselinePeriodsRow
+		if err := rows.Scan(&i.Epoch, &i.Old); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SelectBaselineTallies = `-- name: SelectBaselineTallies :many
+SELECT epoch, minute, data FROM nlpcanary_tallies
+WHERE rollout = $1 AND variant = 'old' AND epoch <= $2 AND NOT folded
+`
+
+type SelectBaselineTalliesParams struct {
+	Rollout string
+	Epoch   int64
+}
+
+type SelectBaselineTalliesRow struct {
 	Epoch  int64
 	Minute int64
 	Data   []byte
 }
 
-// What old took: before an epoch, or in it.
-func (q *Queries) SelectBaseline(ctx context.Context, arg SelectBaselineParams) ([]SelectBaselineRow, error) {
-	rows, err := q.db.QueryContext(ctx, SelectBaseline, arg.Rollout, arg.Epoch)
+func (q *Queries) SelectBaselineTallies(ctx context.Context, arg SelectBaselineTalliesParams) ([]SelectBaselineTalliesRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectBaselineTallies, arg.Rollout, arg.Epoch)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []SelectBaselineRow
+	var items []SelectBaselineTalliesRow
 	for rows.Next() {
-		var i SelectBaselineRow
+		var i SelectBaselineTalliesRow
 		if err := rows.Scan(&i.Epoch, &i.Minute, &i.Data); err != nil {
 			return nil, err
 		}
@@ -198,67 +599,16 @@ func (q *Queries) SelectBaseline(ctx context.Context, arg SelectBaselineParams) 
 	return items, nil
 }
 
-const SelectTallies = `-- name: SelectTallies :many
-SELECT variant, data FROM nlpcanary_tallies
-WHERE rollout = $1
-    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
-    AND (CAST($3 AS boolean) OR region = $4)
-    AND minute >= $5 AND minute < $6
-`
-
-type SelectTalliesParams struct {
-	Rollout   string
-	Epoch     int64
-	AnyRegion bool
-	Region    string
-	First     int64
-	Until     int64
-}
-
-type SelectTalliesRow struct {
-	Variant string
-	Data    []byte
-}
-
-func (q *Queries) SelectTallies(ctx context.Context, arg SelectTalliesParams) ([]SelectTalliesRow, error) {
-	rows, err := q.db.QueryContext(ctx, SelectTallies,
-		arg.Rollout,
-		arg.Epoch,
-		arg.AnyRegion,
-		arg.Region,
-		arg.First,
-		arg.Until,
-	)
-	if err != nil {
-		return nil, err
-	}
-	defer rows.Close()
-	var items []SelectTalliesRow
-	for rows.Next() {
-		var i SelectTalliesRow
-		if err := rows.Scan(&i.Variant, &i.Data); err != nil {
-			return nil, err
-		}
-		items = append(items, i)
-	}
-	if err := rows.Close(); err != nil {
-		return nil, err
-	}
-	if err := rows.Err(); err != nil {
-		return nil, err
-	}
-	return items, nil
-}
-
-const SelectWindow = `-- name: SelectWindow :many
+const SelectOpenTallies = `-- name: SelectOpenTallies :many
 SELECT epoch, variant, region, minute, data FROM nlpcanary_tallies
 WHERE rollout = $1
     AND (CAST($2 AS bigint) = 0 OR epoch = $2)
     AND (CAST($3 AS boolean) OR region = $4)
     AND minute >= $5 AND minute < $6
+    AND NOT folded
 `
 
-type SelectWindowParams struct {
+type SelectOpenTalliesParams struct {
 	Rollout   string
 	Epoch     int64
 	AnyRegion bool
@@ -267,7 +617,7 @@ type SelectWindowParams struct {
 	Until     int64
 }
 
-type SelectWindowRow struct {
+type SelectOpenTalliesRow struct {
 	Epoch   int64
 	Variant string
 	Region  string
@@ -275,8 +625,9 @@ type SelectWindowRow struct {
 	Data    []byte
 }
 
-func (q *Queries) SelectWindow(ctx context.Context, arg SelectWindowParams) ([]SelectWindowRow, error) {
-	rows, err := q.db.QueryContext(ctx, SelectWindow,
+// What is in no period yet.
+func (q *Queries) SelectOpenTallies(ctx context.Context, arg SelectOpenTalliesParams) ([]SelectOpenTalliesRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectOpenTallies,
 		arg.Rollout,
 		arg.Epoch,
 		arg.AnyRegion,
@@ -288,9 +639,9 @@ func (q *Queries) SelectWindow(ctx context.Context, arg SelectWindowParams) ([]S
 		return nil, err
 	}
 	defer rows.Close()
-	var items []SelectWindowRow
+	var items []SelectOpenTalliesRow
 	for rows.Next() {
-		var i SelectWindowRow
+		var i SelectOpenTalliesRow
 		if err := rows.Scan(
 			&i.Epoch,
 			&i.Variant,
@@ -311,20 +662,81 @@ func (q *Queries) SelectWindow(ctx context.Context, arg SelectWindowParams) ([]S
 	return items, nil
 }
 
-const SumFeedback = `-- name: SumFeedback :many
-SELECT variant,
-    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
-    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
-FROM nlpcanary_feedback
+const SelectPeriods = `-- name: SelectPeriods :many
+SELECT epoch, region, start, blocks, old, new FROM nlpcanary_periods
+WHERE rollout = $1 AND span = $2
+    AND (CAST($3 AS bigint) = 0 OR epoch = $3)
+    AND (CAST($4 AS boolean) OR region = $5)
+    AND start >= $6 AND start < $7
+ORDER BY start
+`
+
+type SelectPeriodsParams struct {
+	Rollout   string
+	Span      int64
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+}
+
+type SelectPeriodsRow struct {
+	Epoch  int64
+	Region string
+	Start  int64
+	Blocks []byte
+	Old    []byte
+	New    []byte
+}
+
+func (q *Queries) SelectPeriods(ctx context.Context, arg SelectPeriodsParams) ([]SelectPeriodsRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectPeriods,
+		arg.Rollout,
+		arg.Span,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectPeriodsRow
+	for rows.Next() {
+		var i SelectPeriodsRow
+		if err := rows.Scan(
+			&i.Epoch,
+			&i.Region,
+			&i.Start,
+			&i.Blocks,
+			&i.Old,
+			&i.New,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SelectTallies = `-- name: SelectTallies :many
+SELECT epoch, variant, region, minute, data FROM nlpcanary_tallies
 WHERE rollout = $1
     AND (CAST($2 AS bigint) = 0 OR epoch = $2)
     AND (CAST($3 AS boolean) OR region = $4)
     AND minute >= $5 AND minute < $6
-    AND NOT excluded
-GROUP BY variant
 `
 
-type SumFeedbackParams struct {
+type SelectTalliesParams struct {
 	Rollout   string
 	Epoch     int64
 	AnyRegion bool
@@ -333,19 +745,17 @@ type SumFeedbackParams struct {
 	Until     int64
 }
 
-type SumFeedbackRow struct {
-	Variant  string
-	Quality  int64
-	Rated    int64
-	Labelled int64
-	Correct  int64
-	Wrong    int64
-	Missed   int64
+type SelectTalliesRow struct {
+	Epoch   int64
+	Variant string
+	Region  string
+	Minute  int64
+	Data    []byte
 }
 
-// Users who were not where their bucket would have put them are in neither cohort.
-func (q *Queries) SumFeedback(ctx context.Context, arg SumFeedbackParams) ([]SumFeedbackRow, error) {
-	rows, err := q.db.QueryContext(ctx, SumFeedback,
+// What there is of single minutes, be it in a period or not.
+func (q *Queries) SelectTallies(ctx context.Context, arg SelectTalliesParams) ([]SelectTalliesRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectTallies,
 		arg.Rollout,
 		arg.Epoch,
 		arg.AnyRegion,
@@ -357,11 +767,93 @@ func (q *Queries) SumFeedback(ctx context.Context, arg SumFeedbackParams) ([]Sum
 		return nil, err
 	}
 	defer rows.Close()
-	var items []SumFeedbackRow
+	var items []SelectTalliesRow
 	for rows.Next() {
-		var i SumFeedbackRow
+		var i SelectTalliesRow
+		if err := rows.Scan(
+			&i.Epoch,
+			&i.Variant,
+			&i.Region,
+			&i.Minute,
+			&i.Data,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SetCompacted = `-- name: SetCompacted :exec
+UPDATE nlpcanary_folding SET compacted = $1 WHERE compacted < $1
+`
+
+func (q *Queries) SetCompacted(ctx context.Context, compacted int64) error {
+	_, err := q.db.ExecContext(ctx, SetCompacted, compacted)
+	return err
+}
+
+const SumMarks = `-- name: SumMarks :many
+SELECT variant, bucket,
+    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
+    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
+FROM nlpcanary_feedback
+WHERE rollout = $1
+    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
+    AND (CAST($3 AS boolean) OR region = $4)
+    AND minute >= $5 AND minute < $6
+    AND NOT excluded AND NOT (folded AND CAST($7 AS boolean))
+GROUP BY variant, bucket
+`
+
+type SumMarksParams struct {
+	Rollout   string
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+	OnlyOpen  bool
+}
+
+type SumMarksRow struct {
+	Variant  string
+	Bucket   int64
+	Quality  int64
+	Rated    int64
+	Labelled int64
+	Correct  int64
+	Wrong    int64
+	Missed   int64
+}
+
+// Users who were not where their bucket would have put them are in neither cohort.
+func (q *Queries) SumMarks(ctx context.Context, arg SumMarksParams) ([]SumMarksRow, error) {
+	rows, err := q.db.QueryContext(ctx, SumMarks,
+		arg.Rollout,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+		arg.OnlyOpen,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SumMarksRow
+	for rows.Next() {
+		var i SumMarksRow
 		if err := rows.Scan(
 			&i.Variant,
+			&i.Bucket,
 			&i.Quality,
 			&i.Rated,
 			&i.Labelled,
@@ -382,64 +874,77 @@ func (q *Queries) SumFeedback(ctx context.Context, arg SumFeedbackParams) ([]Sum
 	return items, nil
 }
 
-const SumMarks = `-- name: SumMarks :many
-SELECT variant, bucket,
-    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
-    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
-FROM nlpcanary_feedback
-WHERE rollout = $1
-    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
-    AND (CAST($3 AS boolean) OR region = $4)
-    AND minute >= $5 AND minute < $6
-    AND NOT excluded
-GROUP BY variant, bucket
+const SupersedeTally = `-- name: SupersedeTally :exec
+UPDATE nlpcanary_tallies SET seq = $1, data = $2
+WHERE producer = $3 AND rollout = $4 AND epoch = $5 AND variant = $6
+    AND region = $7 AND minute = $8
 `
 
-type SumMarksParams struct {
-	Rollout   string
-	Epoch     int64
-	AnyRegion bool
-	Region    string
-	First     int64
-	Until     int64
-}
-
-type SumMarksRow struct {
+type SupersedeTallyParams struct {
+	Seq      int64
+	Data     []byte
+	Producer string
+	Rollout  string
+	Epoch    int64
 	Variant  string
-	Bucket   int64
-	Quality  int64
-	Rated    int64
-	Labelled int64
-	Correct  int64
-	Wrong    int64
-	Missed   int64
+	Region   string
+	Minute   int64
 }
 
-func (q *Queries) SumMarks(ctx context.Context, arg SumMarksParams) ([]SumMarksRow, error) {
-	rows, err := q.db.QueryContext(ctx, SumMarks,
+func (q *Queries) SupersedeTally(ctx context.Context, arg SupersedeTallyParams) error {
+	_, err := q.db.ExecContext(ctx, SupersedeTally,
+		arg.Seq,
+		arg.Data,
+		arg.Producer,
 		arg.Rollout,
 		arg.Epoch,
-		arg.AnyRegion,
+		arg.Variant,
 		arg.Region,
-		arg.First,
-		arg.Until,
+		arg.Minute,
 	)
+	return err
+}
+
+const TalliesToFold = `-- name: TalliesToFold :many
+SELECT producer, rollout, epoch, variant, region, minute, seq, data FROM nlpcanary_tallies
+WHERE NOT folded AND minute < $1
+LIMIT $2
+`
+
+type TalliesToFoldParams struct {
+	Until int64
+	Most  int32
+}
+
+type TalliesToFoldRow struct {
+	Producer string
+	Rollout  string
+	Epoch    int64
+	Variant  string
+	Region   string
+	Minute   int64
+	Seq      int64
+	Data     []byte
+}
+
+func (q *Queries) TalliesToFold(ctx context.Context, arg TalliesToFoldParams) ([]TalliesToFoldRow, error) {
+	rows, err := q.db.QueryContext(ctx, TalliesToFold, arg.Until, arg.Most)
 	if err != nil {
 		return nil, err
 	}
 	defer rows.Close()
-	var items []SumMarksRow
+	var items []TalliesToFoldRow
 	for rows.Next() {
-		var i SumMarksRow
+		var i TalliesToFoldRow
 		if err := rows.Scan(
+			&i.Producer,
+			&i.Rollout,
+			&i.Epoch,
 			&i.Variant,
-			&i.Bucket,
-			&i.Quality,
-			&i.Rated,
-			&i.Labelled,
-			&i.Correct,
-			&i.Wrong,
-			&i.Missed,
+			&i.Region,
+			&i.Minute,
+			&i.Seq,
+			&i.Data,
 		); err != nil {
 			return nil, err
 		}
