@@ -1,0 +1,75 @@
+package gold
+
+import (
+	"context"
+	"time"
+
+	"github.com/nlpcanary/nlpcanary/extract"
+)
+
+// Answer is what an architecture made of one document.
+type Answer struct {
+	Found []extract.Description
+	// Err is why there is no answer.
+	Err  error
+	Took time.Duration
+}
+
+// Ask lets an architecture read a document.
+func Ask(ctx context.Context, e extract.Extractor, d Document) Answer {
+	began := time.Now()
+	result, err := e.Extract(ctx, extract.Document{ID: d.ID, Language: d.Language, Text: d.Text})
+	return Answer{Found: result.Descriptions, Err: err, Took: time.Since(began)}
+}
+
+// Run is all answers of one architecture, in the order of the documents.
+type Run struct {
+	Architecture string
+	Answers      []Answer
+}
+
+// Report is how architectures compare on a gold set.
+type Report struct {
+	Documents  int `json:"documents"`
+	Spans      int `json:"spans"`         // that are not partial
+	Partial    int `json:"partial_spans"` // see the package's documentation
+	Characters int `json:"characters"`
+	// Architectures in the order of the runs.
+	Architectures []ArchitectureReport `json:"architectures"`
+	// Differences of each further architecture from the first.
+	Differences []DifferenceReport `json:"differences"`
+}
+
+// ArchitectureReport is one architecture's scores, by the name of the measure: spans,
+// strict, partial, characters, sentences; and the measure spans of a part of the gold:
+// type:location, language:ru, style:landscape.
+type ArchitectureReport struct {
+	Architecture string           `json:"architecture"`
+	Scores       map[string]Score `json:"scores"`
+	// Failed is how many documents it failed on; FirstFailure is why.
+	Failed       int    `json:"failed"`
+	FirstFailure string `json:"first_failure,omitempty"`
+	// CharactersPerSecond over the documents that it did not fail on, one at a time.
+	CharactersPerSecond *float64 `json:"characters_per_second"`
+}
+
+// DifferenceReport is what changes from one architecture to another, by measure.
+type DifferenceReport struct {
+	From   string                `json:"from"`
+	To     string                `json:"to"`
+	Scores map[string]Difference `json:"scores"`
+}
+
+// The names of the measures.
+const (
+	MeasureSpans      = "spans"
+	MeasureStrict     = "strict"
+	MeasurePartial    = "partial"
+	MeasureCharacters = "characters"
+	MeasureSentences  = "sentences"
+
+	// PrefixType, PrefixLanguage and PrefixStyle begin the names of the parts.
+	PrefixType     = "type:"
+	PrefixLanguage = "language:"
+	PrefixStyle    = "style:"
+)
