@@ -94,7 +94,7 @@ func deriveBaseline(ctx context.Context, q *gen.Queries, name string, epoch int6
 		}
 		return nil
 	}
-	folded, err := q.SelectBaselinePeriods(ctx, gen.SelectBaselinePeriodsParams{Rollout: name, Epoch: epoch})
+	folded, err := q.SelectBaselinePeriods(ctx, gen.SelectBaselinePeriodsParams{Rollout: name, Span: ever, Epoch: epoch})
 	if err != nil {
 		return slowLimit{}, false, failed("reading periods", err)
 	}

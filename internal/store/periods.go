@@ -10,15 +10,17 @@ import (
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-// The spans of periods, in minutes.
+// The spans of periods, in minutes. The whole of an epoch is one period, which begins
+// at 0 and has no blocks: those are in its days.
 const (
 	hour = 60
 	day  = 24 * hour
+	ever = endOfTime
 )
 
-// spans are those that everything is folded into: hours for parts of the time, days so
-// that months are few records.
-var spans = [...]int64{hour, day}
+// spans are those that everything is folded into: so that what is read, be it of an
+// hour or of months, is few records.
+var spans = [...]int64{hour, day, ever}
 
 // periodKey says what a period is the sum of.
 type periodKey struct {
@@ -43,7 +45,7 @@ func (p *period) tally(v rollout.Variant) *outcome.Tally {
 }
 
 func (p *period) counts(v rollout.Variant, minute outcome.Minute) *outcome.Counts {
-	block := p.blocks.at(minute)
+	block := p.blocks.at(minute, "")
 	if v == rollout.New {
 		return &block.New
 	}
@@ -101,8 +103,11 @@ func (p *periods) get(ctx context.Context, key periodKey) (*period, error) {
 
 func decodePeriod(minutes, old, canary []byte, start outcome.Minute, span int64) (*period, error) {
 	p := new(period)
-	var err error
-	if p.blocks, err = appendBlocks(nil, minutes, start, span); err != nil {
+	reader, err := readBlocks(minutes, "", start, span)
+	if err != nil {
+		return nil, err
+	}
+	if p.blocks, err = mergeBlocks(nil, []*blockReader{reader}); err != nil {
 		return nil, err
 	}
 	for _, t := range []struct {
@@ -184,6 +189,9 @@ func (p *periods) supersede(ctx context.Context, k outcome.Key, was, is []byte) 
 // save writes what changed.
 func (p *periods) save(ctx context.Context) error {
 	for key, held := range p.held {
+		if key.span == ever {
+			held.blocks = nil
+		}
 		old, err := held.old.MarshalBinary()
 		if err != nil {
 			return err

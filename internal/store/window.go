@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"slices"
 
 	"github.com/nlpcanary/nlpcanary/internal/store/gen"
 	"github.com/nlpcanary/nlpcanary/outcome"
@@ -19,7 +20,7 @@ import (
 func (s *Store) Window(ctx context.Context, query OutcomeQuery) (outcome.Window, error) {
 	ctx, cancel := withDeadline(ctx)
 	defer cancel()
-	b := &windowBuilder{query: query, old: newCohort(), new: newCohort(), regions: map[string]*blocks{}}
+	b := &windowBuilder{query: query, old: newCohort(), new: newCohort()}
 	if query.Epoch != 0 {
 		var err error
 		if b.slow, err = s.baseline(ctx, query.Rollout, query.Epoch); err != nil {
@@ -46,7 +47,7 @@ type windowBuilder struct {
 	query    OutcomeQuery
 	slow     slowLimit
 	old, new *outcome.Cohort
-	regions  map[string]*blocks // of one epoch
+	blocks   blocks // of one epoch
 }
 
 func (b *windowBuilder) cohort(variant string) *outcome.Cohort {
@@ -66,47 +67,65 @@ func (b *windowBuilder) read(ctx context.Context, q *gen.Queries, w window, comp
 	if w.until%hour != 0 && w.until < compacted {
 		w.until += hour - w.until%hour
 	}
-	hours := w
-	hours.first, hours.until = roundUp(w.first, hour), w.until-w.until%hour
+	if w.first == 0 && w.until == endOfTime {
+		err := b.readPeriods(ctx, q, ever, w)
+		if err == nil {
+			err = b.readBlocks(ctx, q, day, w)
+		}
+		if err == nil {
+			err = b.readOpen(ctx, q, w)
+		}
+		return err
+	}
+	hours, days := w.inner(hour), w.inner(day)
 	if hours.first > hours.until { // all within one hour
 		return b.readMinutes(ctx, q, w)
 	}
-	days := w
-	days.first, days.until = roundUp(w.first, day), w.until-w.until%day
 	if days.first > days.until {
 		days.first, days.until = hours.until, hours.until
 	}
+	// In the order of time, so that blocks need not be sorted.
+	if err := b.readMinutes(ctx, q, w.part(w.first, hours.first)); err != nil {
+		return err
+	}
 	for _, part := range []struct {
-		span         int64
-		first, until int64
-	}{{hour, hours.first, days.first}, {day, days.first, days.until}, {hour, days.until, hours.until}} {
-		if err := b.readPeriods(ctx, q, part.span, part.first, part.until); err != nil {
+		span int64
+		time window
+	}{{hour, w.part(hours.first, days.first)}, {day, days}, {hour, w.part(days.until, hours.until)}} {
+		if err := b.readPeriods(ctx, q, part.span, part.time); err != nil {
+			return err
+		}
+		if err := b.readBlocks(ctx, q, part.span, part.time); err != nil {
 			return err
 		}
 	}
 	if err := b.readOpen(ctx, q, hours); err != nil {
 		return err
 	}
-	before, after := w, w
-	before.until, after.first = hours.first, hours.until
-	for _, edge := range []window{before, after} {
-		if err := b.readMinutes(ctx, q, edge); err != nil {
-			return err
-		}
-	}
-	return nil
+	return b.readMinutes(ctx, q, w.part(hours.until, w.until))
+}
+
+// part is the same selection of another time.
+func (w window) part(first, until int64) window {
+	w.first, w.until = first, until
+	return w
+}
+
+// inner is the part of whole spans; it may end before it begins.
+func (w window) inner(span int64) window {
+	return w.part(roundUp(w.first, span), w.until-w.until%span)
 }
 
 // roundUp is the least multiple of span that is not less than n, which is not negative.
 func roundUp(n, span int64) int64 { return (n + span - 1) / span * span }
 
-func (b *windowBuilder) readPeriods(ctx context.Context, q *gen.Queries, span, first, until int64) error {
-	if first >= until {
+// readPeriods adds the tallies of periods.
+func (b *windowBuilder) readPeriods(ctx context.Context, q *gen.Queries, span int64, w window) error {
+	if w.first >= w.until {
 		return nil
 	}
-	w := windowOf(b.query)
 	rows, err := q.SelectPeriods(ctx, gen.SelectPeriodsParams{
-		Rollout: b.query.Rollout, Span: span, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: first, Until: until,
+		Rollout: b.query.Rollout, Span: span, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
 	})
 	if err != nil {
 		return failed("reading periods", err)
@@ -122,24 +141,39 @@ func (b *windowBuilder) readPeriods(ctx context.Context, q *gen.Queries, span, f
 			}
 			part.cohort.Tally.Merge(&read)
 		}
-		if b.query.Epoch == 0 {
-			continue
-		}
-		list := b.region(row.Region)
-		if *list, err = appendBlocks(*list, row.Blocks, outcome.Minute(row.Start), span); err != nil {
-			return err
-		}
 	}
 	return nil
 }
 
-func (b *windowBuilder) region(name string) *blocks {
-	list := b.regions[name]
-	if list == nil {
-		list = new(blocks)
-		b.regions[name] = list
+// readBlocks adds the blocks of periods.
+func (b *windowBuilder) readBlocks(ctx context.Context, q *gen.Queries, span int64, w window) error {
+	if w.first >= w.until || b.query.Epoch == 0 {
+		return nil
 	}
-	return list
+	rows, err := q.SelectBlocks(ctx, gen.SelectBlocksParams{
+		Rollout: b.query.Rollout, Span: span, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
+	})
+	if err != nil {
+		return failed("reading periods", err)
+	}
+	// As many as there may be at most, so that the list is made once.
+	b.blocks = slices.Grow(b.blocks, len(rows)*int(span))
+	var together []*blockReader // the regions of one time
+	for i, row := range rows {
+		reader, err := readBlocks(row.Blocks, rollout.Region(row.Region), outcome.Minute(row.Start), span)
+		if err != nil {
+			return err
+		}
+		together = append(together, reader)
+		if i+1 < len(rows) && rows[i+1].Start == row.Start {
+			continue
+		}
+		if b.blocks, err = mergeBlocks(b.blocks, together); err != nil {
+			return err
+		}
+		together = together[:0]
+	}
+	return nil
 }
 
 // readOpen adds what is not folded yet.
@@ -158,7 +192,7 @@ func (b *windowBuilder) readOpen(ctx context.Context, q *gen.Queries, w window) 
 			return err
 		}
 	}
-	return b.readMarks(ctx, q, w, true)
+	return b.readOpenMarks(ctx, q, w)
 }
 
 // readMinutes adds what there is of single minutes, folded or not.
@@ -177,7 +211,7 @@ func (b *windowBuilder) readMinutes(ctx context.Context, q *gen.Queries, w windo
 			return err
 		}
 	}
-	return b.readMarks(ctx, q, w, false)
+	return b.readMarks(ctx, q, w)
 }
 
 func (b *windowBuilder) tally(row gen.SelectTalliesRow) error {
@@ -190,7 +224,7 @@ func (b *windowBuilder) tally(row gen.SelectTalliesRow) error {
 	if b.query.Epoch == 0 || counts == (outcome.Counts{}) {
 		return nil
 	}
-	block := b.region(row.Region).at(outcome.Minute(row.Minute))
+	block := b.blocks.at(outcome.Minute(row.Minute), rollout.Region(row.Region))
 	if isNew(row.Variant) {
 		block.New.Add(counts)
 	} else {
@@ -199,20 +233,31 @@ func (b *windowBuilder) tally(row gen.SelectTalliesRow) error {
 	return nil
 }
 
-func (b *windowBuilder) readMarks(ctx context.Context, q *gen.Queries, w window, onlyOpen bool) error {
+func (b *windowBuilder) readMarks(ctx context.Context, q *gen.Queries, w window) error {
 	rows, err := q.SumMarks(ctx, gen.SumMarksParams{
-		Rollout: b.query.Rollout, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until, OnlyOpen: onlyOpen,
+		Rollout: b.query.Rollout, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
 	})
-	if err != nil {
-		return failed("adding up feedback", err)
-	}
 	for _, row := range rows {
-		b.cohort(row.Variant).Tally.AddMarks(int(row.Bucket)&(outcome.Buckets-1), outcome.Marks{
-			Quality: row.Quality, Rated: row.Rated, Labelled: row.Labelled,
-			Labels: outcome.Labels{Correct: row.Correct, Wrong: row.Wrong, Missed: row.Missed},
-		})
+		b.marks(row)
 	}
-	return nil
+	return failed("adding up feedback", err)
+}
+
+func (b *windowBuilder) readOpenMarks(ctx context.Context, q *gen.Queries, w window) error {
+	rows, err := q.SumOpenMarks(ctx, gen.SumOpenMarksParams{
+		Rollout: b.query.Rollout, Epoch: b.query.Epoch, AnyRegion: w.anyRegion, Region: w.region, First: w.first, Until: w.until,
+	})
+	for _, row := range rows {
+		b.marks(gen.SumMarksRow(row))
+	}
+	return failed("adding up feedback", err)
+}
+
+func (b *windowBuilder) marks(row gen.SumMarksRow) {
+	b.cohort(row.Variant).Tally.AddMarks(int(row.Bucket)&(outcome.Buckets-1), outcome.Marks{
+		Quality: row.Quality, Rated: row.Rated, Labelled: row.Labelled,
+		Labels: outcome.Labels{Correct: row.Correct, Wrong: row.Wrong, Missed: row.Missed},
+	})
 }
 
 func (b *windowBuilder) window() outcome.Window {
@@ -221,40 +266,5 @@ func (b *windowBuilder) window() outcome.Window {
 			cohort.Marks[i] = cohort.Tally.Marks(i)
 		}
 	}
-	return outcome.Window{Old: *b.old, New: *b.new, SlowOver: b.slow.over, SlowFrom: b.slow.from, Blocks: mergeBlocks(b.regions)}
-}
-
-// mergeBlocks puts the regions' blocks, each ascending, into one order. There are few
-// regions and many blocks.
-func mergeBlocks(regions map[string]*blocks) []outcome.Block {
-	total := 0
-	for _, list := range regions {
-		total += len(*list)
-	}
-	merged := make([]outcome.Block, 0, total)
-	type head struct {
-		region rollout.Region
-		rest   blocks
-	}
-	var heads []head
-	for name, list := range regions {
-		heads = append(heads, head{rollout.Region(name), *list})
-	}
-	for len(merged) < total {
-		var next *head
-		for i := range heads {
-			h := &heads[i]
-			if len(h.rest) == 0 {
-				continue
-			}
-			if next == nil || h.rest[0].Minute < next.rest[0].Minute || h.rest[0].Minute == next.rest[0].Minute && h.region < next.region {
-				next = h
-			}
-		}
-		block := next.rest[0]
-		block.Region = next.region
-		merged = append(merged, block)
-		next.rest = next.rest[1:]
-	}
-	return merged
+	return outcome.Window{Old: *b.old, New: *b.new, SlowOver: b.slow.over, SlowFrom: b.slow.from, Blocks: b.blocks}
 }

@@ -523,11 +523,12 @@ func (q *Queries) PutTally(ctx context.Context, arg PutTallyParams) (int64, erro
 
 const SelectBaselinePeriods = `-- name: SelectBaselinePeriods :many
 SELECT epoch, old FROM nlpcanary_periods
-WHERE rollout = $1 AND span = 1440 AND epoch <= $2
+WHERE rollout = $1 AND span = $2 AND epoch <= $3
 `
 
 type SelectBaselinePeriodsParams struct {
 	Rollout string
+	Span    int64
 	Epoch   int64
 }
 
@@ -536,9 +537,9 @@ type SelectBaselinePeriodsRow struct {
 	Old   []byte
 }
 
-// What old took by days: before an epoch, or in it.
+// What old took: before an epoch, or in it.
 func (q *Queries) SelectBaselinePeriods(ctx context.Context, arg SelectBaselinePeriodsParams) ([]SelectBaselinePeriodsRow, error) {
-	rows, err := q.db.QueryContext(ctx, SelectBaselinePeriods, arg.Rollout, arg.Epoch)
+	rows, err := q.db.QueryContext(ctx, SelectBaselinePeriods, arg.Rollout, arg.Span, arg.Epoch)
 	if err != nil {
 		return nil, err
 	}
@@ -586,6 +587,61 @@ func (q *Queries) SelectBaselineTallies(ctx context.Context, arg SelectBaselineT
 	for rows.Next() {
 		var i SelectBaselineTalliesRow
 		if err := rows.Scan(&i.Epoch, &i.Minute, &i.Data); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SelectBlocks = `-- name: SelectBlocks :many
+SELECT region, start, blocks FROM nlpcanary_periods
+WHERE rollout = $1 AND span = $2 AND epoch = $3
+    AND (CAST($4 AS boolean) OR region = $5)
+    AND start >= $6 AND start < $7
+ORDER BY start
+`
+
+type SelectBlocksParams struct {
+	Rollout   string
+	Span      int64
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+}
+
+type SelectBlocksRow struct {
+	Region string
+	Start  int64
+	Blocks []byte
+}
+
+func (q *Queries) SelectBlocks(ctx context.Context, arg SelectBlocksParams) ([]SelectBlocksRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectBlocks,
+		arg.Rollout,
+		arg.Span,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectBlocksRow
+	for rows.Next() {
+		var i SelectBlocksRow
+		if err := rows.Scan(&i.Region, &i.Start, &i.Blocks); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -663,12 +719,11 @@ func (q *Queries) SelectOpenTallies(ctx context.Context, arg SelectOpenTalliesPa
 }
 
 const SelectPeriods = `-- name: SelectPeriods :many
-SELECT epoch, region, start, blocks, old, new FROM nlpcanary_periods
+SELECT old, new FROM nlpcanary_periods
 WHERE rollout = $1 AND span = $2
     AND (CAST($3 AS bigint) = 0 OR epoch = $3)
     AND (CAST($4 AS boolean) OR region = $5)
     AND start >= $6 AND start < $7
-ORDER BY start
 `
 
 type SelectPeriodsParams struct {
@@ -682,12 +737,8 @@ type SelectPeriodsParams struct {
 }
 
 type SelectPeriodsRow struct {
-	Epoch  int64
-	Region string
-	Start  int64
-	Blocks []byte
-	Old    []byte
-	New    []byte
+	Old []byte
+	New []byte
 }
 
 func (q *Queries) SelectPeriods(ctx context.Context, arg SelectPeriodsParams) ([]SelectPeriodsRow, error) {
@@ -707,14 +758,7 @@ func (q *Queries) SelectPeriods(ctx context.Context, arg SelectPeriodsParams) ([
 	var items []SelectPeriodsRow
 	for rows.Next() {
 		var i SelectPeriodsRow
-		if err := rows.Scan(
-			&i.Epoch,
-			&i.Region,
-			&i.Start,
-			&i.Blocks,
-			&i.Old,
-			&i.New,
-		); err != nil {
+		if err := rows.Scan(&i.Old, &i.New); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -808,7 +852,7 @@ WHERE rollout = $1
     AND (CAST($2 AS bigint) = 0 OR epoch = $2)
     AND (CAST($3 AS boolean) OR region = $4)
     AND minute >= $5 AND minute < $6
-    AND NOT excluded AND NOT (folded AND CAST($7 AS boolean))
+    AND NOT excluded
 GROUP BY variant, bucket
 `
 
@@ -819,7 +863,6 @@ type SumMarksParams struct {
 	Region    string
 	First     int64
 	Until     int64
-	OnlyOpen  bool
 }
 
 type SumMarksRow struct {
@@ -842,7 +885,6 @@ func (q *Queries) SumMarks(ctx context.Context, arg SumMarksParams) ([]SumMarksR
 		arg.Region,
 		arg.First,
 		arg.Until,
-		arg.OnlyOpen,
 	)
 	if err != nil {
 		return nil, err
@@ -851,6 +893,79 @@ func (q *Queries) SumMarks(ctx context.Context, arg SumMarksParams) ([]SumMarksR
 	var items []SumMarksRow
 	for rows.Next() {
 		var i SumMarksRow
+		if err := rows.Scan(
+			&i.Variant,
+			&i.Bucket,
+			&i.Quality,
+			&i.Rated,
+			&i.Labelled,
+			&i.Correct,
+			&i.Wrong,
+			&i.Missed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SumOpenMarks = `-- name: SumOpenMarks :many
+SELECT variant, bucket,
+    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
+    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
+FROM nlpcanary_feedback
+WHERE rollout = $1
+    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
+    AND (CAST($3 AS boolean) OR region = $4)
+    AND minute >= $5 AND minute < $6
+    AND NOT excluded AND NOT folded
+GROUP BY variant, bucket
+`
+
+type SumOpenMarksParams struct {
+	Rollout   string
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+}
+
+type SumOpenMarksRow struct {
+	Variant  string
+	Bucket   int64
+	Quality  int64
+	Rated    int64
+	Labelled int64
+	Correct  int64
+	Wrong    int64
+	Missed   int64
+}
+
+// The same, of what is in no period yet.
+func (q *Queries) SumOpenMarks(ctx context.Context, arg SumOpenMarksParams) ([]SumOpenMarksRow, error) {
+	rows, err := q.db.QueryContext(ctx, SumOpenMarks,
+		arg.Rollout,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SumOpenMarksRow
+	for rows.Next() {
+		var i SumOpenMarksRow
 		if err := rows.Scan(
 			&i.Variant,
 			&i.Bucket,

@@ -33,9 +33,15 @@ WHERE rollout = sqlc.arg(rollout)
     AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until);
 
 -- name: SelectPeriods :many
-SELECT epoch, region, start, blocks, old, new FROM nlpcanary_periods
+SELECT old, new FROM nlpcanary_periods
 WHERE rollout = sqlc.arg(rollout) AND span = sqlc.arg(span)
     AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
+    AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
+    AND start >= sqlc.arg(first) AND start < sqlc.arg(until);
+
+-- name: SelectBlocks :many
+SELECT region, start, blocks FROM nlpcanary_periods
+WHERE rollout = sqlc.arg(rollout) AND span = sqlc.arg(span) AND epoch = sqlc.arg(epoch)
     AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
     AND start >= sqlc.arg(first) AND start < sqlc.arg(until)
 ORDER BY start;
@@ -108,9 +114,9 @@ SELECT CAST(COALESCE(MAX(through), 0) AS bigint) FROM nlpcanary_producers WHERE 
 DELETE FROM nlpcanary_producers WHERE through < sqlc.arg(until);
 
 -- name: SelectBaselinePeriods :many
--- What old took by days: before an epoch, or in it.
+-- What old took: before an epoch, or in it.
 SELECT epoch, old FROM nlpcanary_periods
-WHERE rollout = sqlc.arg(rollout) AND span = 1440 AND epoch <= sqlc.arg(epoch);
+WHERE rollout = sqlc.arg(rollout) AND span = sqlc.arg(span) AND epoch <= sqlc.arg(epoch);
 
 -- name: SelectBaselineTallies :many
 SELECT epoch, minute, data FROM nlpcanary_tallies
@@ -144,5 +150,18 @@ WHERE rollout = sqlc.arg(rollout)
     AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
     AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
     AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until)
-    AND NOT excluded AND NOT (folded AND CAST(sqlc.arg(only_open) AS boolean))
+    AND NOT excluded
+GROUP BY variant, bucket;
+
+-- name: SumOpenMarks :many
+-- The same, of what is in no period yet.
+SELECT variant, bucket,
+    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
+    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
+FROM nlpcanary_feedback
+WHERE rollout = sqlc.arg(rollout)
+    AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
+    AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
+    AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until)
+    AND NOT excluded AND NOT folded
 GROUP BY variant, bucket;
