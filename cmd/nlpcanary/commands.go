@@ -19,6 +19,7 @@ type commands struct {
 	History         historyCmd         `cmd:"" group:"look" help:"List the changes of stage, newest first."`
 	Audit           auditCmd           `cmd:"" group:"look" help:"List and verify the audit trail."`
 	VerifyBound     verifyBoundCmd     `cmd:"" group:"look" help:"Prove on your database that a rollback holds within the lease, whatever the network does."`
+	BoundInstance   boundInstanceCmd   `cmd:"" name:"verify-bound-instance" hidden:"" help:"An instance of verify-bound."`
 	Doctor          doctorCmd          `cmd:"" group:"look" help:"Check the installation and say what is wrong with it."`
 
 	Rollback   rollbackCmd   `cmd:"" group:"change" help:"Take users back to a stage, by default to 0, and wait until it holds everywhere. Never asks."`

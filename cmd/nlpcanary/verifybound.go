@@ -4,6 +4,8 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
+	"os"
+	"os/exec"
 	"strings"
 	"time"
 
@@ -18,7 +20,7 @@ type verifyBoundCmd struct {
 
 // Help is shown by --help.
 func (verifyBoundCmd) Help() string {
-	return `Runs instances against the database, each behind a proxy of its own that swallows, delays or breaks its connections, makes rollbacks at random moments past the proxies, and shows how long after each an instance still decided for the new architecture.
+	return `Runs instances against the database, each behind a proxy of its own that swallows, delays or breaks its connections, and a quarter of them as processes that are stopped and continued; makes rollbacks at random moments past the proxies, and shows how long after each an instance still decided for the new architecture.
 
 It works on state of its own, a schema or a file beside the one in use, and removes it at the end: your rollout is not touched. On SQLite there is no network to fail. Exit code 0: the bound held every time.`
 }
@@ -43,6 +45,7 @@ func (cmd verifyBoundCmd) Run(ctx context.Context, s *session) error {
 	bar := startProgress(s, cmd.Rollbacks)
 	report, err := bound.Verify(ctx, bound.Config{
 		Database: s.databaseURL(), Instances: cmd.Instances, Rollbacks: cmd.Rollbacks, Lease: cmd.Lease, Progress: bar.step, Logger: s.logger(),
+		Process: boundProcess(),
 	})
 	bar.end()
 	if err != nil {
@@ -59,6 +62,24 @@ func (cmd verifyBoundCmd) Run(ctx context.Context, s *session) error {
 		return failed("the bound was broken", "do not rely on it; 'nlpcanary doctor' checks what it assumes")
 	}
 	return nil
+}
+
+// boundInstanceCmd is what verify-bound starts as processes of their own.
+type boundInstanceCmd struct{}
+
+// Run decides until its standard input ends.
+func (boundInstanceCmd) Run(ctx context.Context, s *session) error {
+	return bound.RunInstance(ctx, s.stdin, s.stdout)
+}
+
+// boundProcess starts this program as an instance of the proof; nil where it cannot be
+// found.
+func boundProcess() func() *exec.Cmd {
+	program, err := os.Executable()
+	if err != nil {
+		return nil
+	}
+	return func() *exec.Cmd { return exec.Command(program, "verify-bound-instance") } //nolint:noctx // it ends with its input
 }
 
 func (s *session) writeBound(r bound.Report) {

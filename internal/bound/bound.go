@@ -6,11 +6,11 @@ import (
 	"fmt"
 	"log/slog"
 	"math/rand/v2"
+	"os/exec"
 	"slices"
 	"time"
 
 	"github.com/nlpcanary/nlpcanary/follow"
-	"github.com/nlpcanary/nlpcanary/internal/faultproxy"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -25,59 +25,21 @@ type Config struct {
 	Rollbacks int
 	// Lease is the lease's length; follow.DefaultLease if 0.
 	Lease time.Duration
+	// Process, if set, is a program that calls [RunInstance] with its standard input and
+	// output. A quarter of the instances are then processes of their own, which are
+	// stopped and continued.
+	Process func() *exec.Cmd
+	// Outage, if set, takes the database away during each rollback and brings it back
+	// before it returns. It takes the place of all other faults.
+	Outage func(context.Context) error
 	// Progress, if set, is called after each rollback.
 	Progress func()
 	Logger   *slog.Logger
 }
 
-// fault is what is done to an instance's connections during a rollback.
-type fault struct {
-	name  string
-	proxy faultproxy.Fault
-}
-
-// faults are those of a network.
-func faults(lease time.Duration) []fault {
-	return []fault{
-		{"none", faultproxy.Fault{}},
-		{"black hole", faultproxy.Fault{HoldUp: true, HoldDown: true}},
-		{"answers lost", faultproxy.Fault{HoldDown: true}},
-		{"questions lost", faultproxy.Fault{HoldUp: true}},
-		{"answers delayed", faultproxy.Fault{DelayDown: lease * 5 / 6}},
-		{"LISTEN half-open", faultproxy.Fault{HoldUp: true, HoldDown: true, ListenOnly: true}},
-		{"connections reset", faultproxy.Fault{Reset: true}},
-	}
-}
-
-// Row is what was measured under one fault.
-type Row struct {
-	Fault string `json:"fault"`
-	// Rollbacks counts rollbacks times instances under this fault.
-	Rollbacks int `json:"rollbacks"`
-	// P50MS, P99MS and MaxMS are of the time from asking for the rollback to the last
-	// decision for new, in milliseconds.
-	P50MS float64 `json:"p50_ms"`
-	P99MS float64 `json:"p99_ms"`
-	MaxMS float64 `json:"max_ms"`
-	// Broken counts decisions for new that were begun later than one lease after the
-	// rollback had been confirmed: certain breaches of the promise.
-	Broken int `json:"broken"`
-}
-
-// Report is the result of a proof.
-type Report struct {
-	Held      bool    `json:"held"`
-	LeaseMS   int64   `json:"lease_ms"`
-	Instances int     `json:"instances"`
-	Rollbacks int     `json:"rollbacks"`
-	Decisions int64   `json:"decisions"` // that were looked at
-	Rows      []Row   `json:"rows"`
-	Seconds   float64 `json:"seconds"`
-}
-
 // Verify runs the proof. The error is of the proof itself; whether the bound held is
 // in the report.
-func Verify(ctx context.Context, config Config) (report Report, err error) {
+func Verify(ctx context.Context, config Config) (r Report, err error) {
 	if config.Instances == 0 {
 		config.Instances = 8
 	}
@@ -99,11 +61,7 @@ func Verify(ctx context.Context, config Config) (report Report, err error) {
 		return Report{}, err
 	}
 	defer func() { err = errors.Join(err, ground.remove()) }()
-	p := &proof{config: config, interval: config.Lease / 6, late: map[string][]time.Duration{}, broken: map[string]int{}}
-	p.faults = faults(config.Lease)
-	if !ground.network {
-		p.faults = p.faults[:1]
-	}
+	p := &proof{config: config, found: newFindings()}
 	defer func() { err = errors.Join(err, p.close()) }()
 	if err := p.start(ctx, ground); err != nil {
 		return Report{}, err
@@ -119,33 +77,41 @@ func Verify(ctx context.Context, config Config) (report Report, err error) {
 
 // proof is a running proof.
 type proof struct {
-	config    Config
-	interval  time.Duration
-	faults    []fault
-	admin     *store.Store // past the proxies
-	instances []*instance
-	late      map[string][]time.Duration // by fault
-	broken    map[string]int
+	config   Config
+	admin    *store.Store // past the proxies
+	subjects []subject
+	found    *findings
 }
 
 func (p *proof) start(ctx context.Context, ground *ground) (err error) {
 	if p.admin, err = store.Open(ctx, ground.url, store.Options{Migrate: true}); err != nil {
 		return err
 	}
-	for i := range p.config.Instances {
-		one, err := startInstance(ctx, ground, i, p.config, p.interval)
+	processes := 0
+	if p.config.Process != nil && p.config.Outage == nil {
+		processes = p.config.Instances / 4
+	}
+	for n := range p.config.Instances - processes {
+		one, err := startInstance(ctx, ground, fmt.Sprintf("bound-%d", n), p.config)
 		if err != nil {
 			return err
 		}
-		p.instances = append(p.instances, one)
+		p.subjects = append(p.subjects, one)
+	}
+	for n := range processes {
+		one, err := startProcess(ground, fmt.Sprintf("bound-process-%d", n), p.config)
+		if err != nil {
+			return err
+		}
+		p.subjects = append(p.subjects, one)
 	}
 	return nil
 }
 
 func (p *proof) close() error {
 	var errs []error
-	for _, i := range p.instances {
-		errs = append(errs, i.close())
+	for _, s := range slices.Backward(p.subjects) { // a stopped process may hold up the others
+		errs = append(errs, s.close())
 	}
 	if p.admin != nil {
 		errs = append(errs, p.admin.Close())
@@ -153,41 +119,133 @@ func (p *proof) close() error {
 	return errors.Join(errs...)
 }
 
-// round is one rollback: everyone on new, a fault for each instance, the rollback at
-// a random moment, and what each instance still decided.
+// round is one rollback: everyone on new, a fault for each subject, the rollback at
+// a random moment, and what each subject still decided.
 func (p *proof) round(ctx context.Context) error {
 	if err := p.everyoneOnNew(ctx); err != nil {
 		return err
 	}
-	chosen := make([]fault, len(p.instances))
-	for i, one := range p.instances {
-		chosen[i] = p.faults[rand.IntN(len(p.faults))]
-		one.suffer(chosen[i].proxy)
-	}
-	if err := pause(ctx, rand.N(p.interval*2)); err != nil {
-		return err
-	}
-	asked := time.Now()
-	if _, err := p.admin.Apply(ctx, p.request(rollout.Rollback{Target: rollout.Disabled})); err != nil {
-		return err
-	}
-	confirmed := time.Now()
-	// Watch on for longer than is allowed: a breach must be seen.
-	if err := pause(ctx, p.config.Lease+p.interval); err != nil {
-		return err
-	}
-	for i, one := range p.instances {
-		name, last := chosen[i].name, one.lastNew()
-		p.late[name] = append(p.late[name], max(last.after.Sub(asked), 0))
-		if last.before.Sub(confirmed) > p.config.Lease {
-			p.broken[name]++
+	clock := time.Now()
+	chosen := make([]fault, len(p.subjects))
+	for i, s := range p.subjects {
+		may := s.faults()
+		chosen[i] = may[rand.IntN(len(may))]
+		if chosen[i].begin != nil {
+			if err := chosen[i].begin(); err != nil {
+				return err
+			}
 		}
-		one.suffer(faultproxy.Fault{})
+	}
+	outage := p.beginOutage(ctx)
+	err := pause(ctx, rand.N(p.config.interval()*2))
+	var made commit
+	if err == nil {
+		made, err = p.rollback(ctx)
+	}
+	if err := errors.Join(err, <-outage); err != nil {
+		return err
+	}
+	// Watch on for longer than is allowed: a breach must be seen.
+	if err := pause(ctx, p.config.Lease+p.config.interval()); err != nil {
+		return err
+	}
+	if err := p.wantKept(ctx, made); err != nil {
+		return err
+	}
+	for i, s := range p.subjects {
+		if chosen[i].end != nil {
+			if err := chosen[i].end(); err != nil {
+				return err
+			}
+		}
+		last, err := s.lastNew()
+		if err != nil {
+			return err
+		}
+		if _, own := s.(*process); own && wasSet(clock) {
+			continue // its times are of the wall clock, and cannot be compared
+		}
+		p.found.add(chosen[i].name, last, made, p.config.Lease)
 	}
 	return nil
 }
 
-// everyoneOnNew advances to 100 % and waits until every instance decides so and is
+// wasSet reports whether the wall clock was set since then by more than it drifts.
+func wasSet(then time.Time) bool {
+	now := time.Now()
+	return (now.Round(0).Sub(then.Round(0)) - now.Sub(then)).Abs() > 10*time.Millisecond
+}
+
+// beginOutage takes the database away within two renewals. The channel gets the error
+// when it is back.
+func (p *proof) beginOutage(ctx context.Context) <-chan error {
+	over := make(chan error, 1)
+	if p.config.Outage == nil {
+		over <- nil
+		return over
+	}
+	go func() {
+		err := pause(ctx, rand.N(p.config.interval()*2))
+		if err == nil {
+			err = p.config.Outage(ctx)
+		}
+		over <- err
+	}()
+	return over
+}
+
+// commit is between the moment at which a rollback was asked for and the one at which
+// it was confirmed.
+type commit struct {
+	asked, confirmed time.Time
+	revision         int64
+}
+
+// persistence is how long a person asks again whose database fails: longer than an
+// outage lasts, and than a stopped process can hold SQLite's only write lock.
+const persistence = time.Minute
+
+// rollback makes the rollback. A person whose database fails asks again until it is
+// confirmed; it may have been made by any attempt whose outcome is not known.
+func (p *proof) rollback(ctx context.Context) (commit, error) {
+	ctx, cancel := context.WithTimeout(ctx, persistence)
+	defer cancel()
+	var perhaps time.Time
+	for {
+		c := commit{asked: time.Now()}
+		applied, err := p.admin.Apply(ctx, p.request(rollout.Rollback{Target: rollout.Disabled}))
+		c.confirmed = time.Now()
+		switch {
+		case err == nil:
+			if !applied.Changed && !perhaps.IsZero() {
+				c.asked = perhaps
+			}
+			c.revision = applied.State.Revision
+			return c, nil
+		case ctx.Err() != nil || !errors.Is(err, store.ErrDatabase) && !errors.Is(err, store.ErrUnknownOutcome):
+			return commit{}, err
+		case errors.Is(err, store.ErrUnknownOutcome) && perhaps.IsZero():
+			perhaps = c.asked
+		}
+		if err := pause(ctx, 10*time.Millisecond); err != nil {
+			return commit{}, err
+		}
+	}
+}
+
+// wantKept looks whether the rollback that was confirmed is still there.
+func (p *proof) wantKept(ctx context.Context, made commit) error {
+	state, err := p.admin.State(ctx)
+	if err != nil {
+		return err
+	}
+	if state.Revision < made.revision || state.Rollout.Stage != rollout.Disabled {
+		p.found.lost++
+	}
+	return nil
+}
+
+// everyoneOnNew advances to 100 % and waits until every subject decides so and is
 // notified of changes again: what one fault leaves behind must not count for the next.
 func (p *proof) everyoneOnNew(ctx context.Context) error {
 	state, err := p.admin.State(ctx)
@@ -201,10 +259,14 @@ func (p *proof) everyoneOnNew(ctx context.Context) error {
 	}
 	ctx, cancel := context.WithTimeout(ctx, time.Minute)
 	defer cancel()
-	for _, one := range p.instances {
-		for !one.recovered() {
+	for _, s := range p.subjects {
+		for {
+			back, why := s.recovered()
+			if back {
+				break
+			}
 			if err := pause(ctx, time.Millisecond); err != nil {
-				return fmt.Errorf("instance %s does not come back after its fault: %w", one.name, errors.Join(err, one.follower.Status().LastError))
+				return fmt.Errorf("%s does not come back after its fault: %w", s, errors.Join(err, why))
 			}
 		}
 	}
@@ -214,30 +276,6 @@ func (p *proof) everyoneOnNew(ctx context.Context) error {
 func (p *proof) request(c rollout.Change) store.Request {
 	return store.Request{Change: c, Actor: rollout.Actor{Name: "verify-bound", Role: rollout.RoleAdmin, Source: rollout.SourceSystem}}
 }
-
-func (p *proof) report(took time.Duration) Report {
-	r := Report{
-		Held: true, LeaseMS: p.config.Lease.Milliseconds(), Instances: len(p.instances), Rollbacks: p.config.Rollbacks,
-		Rows: []Row{}, Seconds: took.Seconds(),
-	}
-	for _, i := range p.instances {
-		r.Decisions += i.decisions.Load()
-	}
-	for _, f := range p.faults {
-		late := p.late[f.name]
-		if len(late) == 0 {
-			continue
-		}
-		slices.Sort(late)
-		at := func(q float64) float64 { return ms(late[int(q*float64(len(late)-1)+.5)]) }
-		row := Row{Fault: f.name, Rollbacks: len(late), P50MS: at(.5), P99MS: at(.99), MaxMS: at(1), Broken: p.broken[f.name]}
-		r.Held = r.Held && row.Broken == 0
-		r.Rows = append(r.Rows, row)
-	}
-	return r
-}
-
-func ms(d time.Duration) float64 { return float64(d.Microseconds()) / 1000 }
 
 func pause(ctx context.Context, d time.Duration) error {
 	timer := time.NewTimer(d)

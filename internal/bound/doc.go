@@ -2,10 +2,12 @@
 // rollback committed, no instance decides for new for longer than the lease,
 // whatever happens between it and the database.
 //
-// Several instances, each with a store, a follower and (on PostgreSQL) a proxy of
-// its own, decide without pause. In each round every instance gets a fault of its
-// own, a rollback is made past the proxies at a random moment, and the last decision
-// for new of each instance is compared with the moment of the rollback.
+// Several subjects decide without pause: instances with a store, a follower and (on
+// PostgreSQL) a proxy of their own, and instances that are processes of their own, which
+// can be stopped and continued. In each round every subject gets a fault that it can
+// suffer, a rollback is made past the proxies at a random moment, and the last decision
+// for new of each subject is compared with the moment of the rollback. To add a kind of
+// subject is to implement the interface of that name.
 //
 // The times reported are never less than what was: from the moment at which the
 // rollback was asked for to the moment after the decision was made. The promise

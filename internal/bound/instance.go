@@ -3,9 +3,7 @@ package bound
 import (
 	"context"
 	"errors"
-	"fmt"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/nlpcanary/nlpcanary/follow"
@@ -14,29 +12,21 @@ import (
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-// someUser is any user: at 100 % everyone is on new.
-const someUser rollout.UserID = "verify-bound"
-
-// decideEvery is the pause between two decisions of an instance.
-const decideEvery = 500 * time.Microsecond
-
-// moment is between two times: a busy machine may stop a goroutine at any point.
-type moment struct{ before, after time.Time }
-
-// instance decides without pause and remembers when it last decided for new.
+// instance is one in this process, with a store, a follower and, where there is a
+// network, a proxy of its own.
 type instance struct {
-	name      string
-	proxy     *faultproxy.Proxy // nil without a network
-	store     *store.Store
-	follower  *follow.Follower
-	last      atomic.Pointer[moment]
-	decisions atomic.Int64
-	stop      context.CancelFunc
-	stopped   sync.WaitGroup
+	watch
+	name     string
+	may      []fault
+	proxy    *faultproxy.Proxy // nil without a network
+	store    *store.Store
+	follower *follow.Follower
+	stop     context.CancelFunc
+	stopped  sync.WaitGroup
 }
 
-func startInstance(ctx context.Context, ground *ground, number int, config Config, interval time.Duration) (_ *instance, err error) {
-	i := &instance{name: fmt.Sprintf("bound-%d", number)}
+func startInstance(ctx context.Context, ground *ground, name string, config Config) (_ *instance, err error) {
+	i := &instance{name: name}
 	defer func() {
 		if err != nil {
 			err = errors.Join(err, i.close())
@@ -51,11 +41,12 @@ func startInstance(ctx context.Context, ground *ground, number int, config Confi
 			return nil, err
 		}
 	}
+	i.may = i.faultsOf(config)
 	if i.store, err = store.Open(ctx, url, store.Options{}); err != nil {
 		return nil, err
 	}
 	i.follower = follow.Start(follow.Config{
-		Source: i.store, Instance: i.name, Version: "verify-bound", Lease: config.Lease, Interval: interval,
+		Source: i.store, Instance: i.name, Version: "verify-bound", Lease: config.Lease, Interval: config.interval(),
 		Keyer: rollout.NewKeyer(i.store.Secrets().UserKey), Logger: config.Logger,
 	})
 	if err := i.follower.WaitValid(ctx); err != nil {
@@ -63,39 +54,48 @@ func startInstance(ctx context.Context, ground *ground, number int, config Confi
 	}
 	deciding, stop := context.WithCancel(context.Background())
 	i.stop = stop
-	i.stopped.Go(func() { i.decide(deciding) })
+	i.stopped.Go(func() {
+		i.run(deciding, func(user rollout.UserID) rollout.Variant { return i.follower.Decide(user).Variant })
+	})
 	return i, nil
 }
 
-func (i *instance) decide(ctx context.Context) {
-	for ctx.Err() == nil {
-		before := time.Now()
-		d := i.follower.Decide(someUser)
-		i.decisions.Add(1)
-		if d.Variant == rollout.New {
-			i.last.Store(&moment{before, time.Now()})
+// faultsOf are those of the network, if there is one and nothing worse is to happen.
+func (i *instance) faultsOf(config Config) []fault {
+	if config.Outage != nil {
+		return []fault{{name: "server killed"}}
+	}
+	none := fault{name: "none"}
+	if i.proxy == nil {
+		return []fault{none}
+	}
+	suffer := func(name string, f faultproxy.Fault) fault {
+		return fault{
+			name:  name,
+			begin: func() error { i.proxy.Set(f); return nil },
+			end:   func() error { i.proxy.Set(faultproxy.Fault{}); return nil },
 		}
-		time.Sleep(decideEvery)
+	}
+	return []fault{
+		none,
+		suffer("black hole", faultproxy.Fault{HoldUp: true, HoldDown: true}),
+		suffer("answers lost", faultproxy.Fault{HoldDown: true}),
+		suffer("questions lost", faultproxy.Fault{HoldUp: true}),
+		suffer("answers delayed", faultproxy.Fault{DelayDown: config.Lease * 5 / 6}),
+		suffer("LISTEN half-open", faultproxy.Fault{HoldUp: true, HoldDown: true, ListenOnly: true}),
+		suffer("connections reset", faultproxy.Fault{Reset: true}),
 	}
 }
 
-// recovered reports whether nothing of a fault is left.
-func (i *instance) recovered() bool {
-	return i.follower.Decide(someUser).Variant == rollout.New && i.follower.Status().Notified
-}
+func (i *instance) String() string { return i.name }
 
-// lastNew is when the instance last decided for new; zero if it never did.
-func (i *instance) lastNew() moment {
-	if at := i.last.Load(); at != nil {
-		return *at
-	}
-	return moment{}
-}
+func (i *instance) faults() []fault { return i.may }
 
-func (i *instance) suffer(fault faultproxy.Fault) {
-	if i.proxy != nil {
-		i.proxy.Set(fault)
-	}
+func (i *instance) lastNew() (moment, error) { return i.lastMoment(), nil }
+
+func (i *instance) recovered() (bool, error) {
+	s := i.follower.Status()
+	return i.follower.Decide(someUser).Variant == rollout.New && s.Notified, s.LastError
 }
 
 func (i *instance) close() error {
@@ -104,7 +104,9 @@ func (i *instance) close() error {
 		i.stop()
 		i.stopped.Wait()
 	}
-	i.suffer(faultproxy.Fault{})
+	if i.proxy != nil {
+		i.proxy.Set(faultproxy.Fault{})
+	}
 	if i.follower != nil {
 		errs = append(errs, i.follower.Close())
 	}
@@ -116,3 +118,6 @@ func (i *instance) close() error {
 	}
 	return errors.Join(errs...)
 }
+
+// interval is that of renewals: as serve sets it.
+func (config Config) interval() time.Duration { return config.Lease / 6 }
