@@ -41,6 +41,7 @@ type commands struct {
 
 	Demo       demoCmd       `cmd:"" group:"run" help:"See a whole rollout on real texts, from 0 % to a rollback."`
 	Serve      serveCmd      `cmd:"" group:"run" help:"Serve the API, the decisions and the extraction."`
+	Gateway    gatewayCmd    `cmd:"" group:"run" help:"Stand in front of two HTTP services and send each user to his cohort's."`
 	Migrate    migrateCmd    `cmd:"" group:"run" help:"Create or upgrade the database's schema."`
 	Completion completionCmd `cmd:"" group:"run" help:"Print a completion script for a shell."`
 	Version    versionCmd    `cmd:"" group:"run" help:"Print the version."`

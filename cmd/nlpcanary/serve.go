@@ -36,6 +36,11 @@ const (
 
 // Run serves until it is interrupted, which is its normal end.
 func (cmd serveCmd) Run(ctx context.Context, s *session) error {
+	return cmd.run(ctx, s, func(*config.Config) error { return nil })
+}
+
+// run serves with a configuration that override may change.
+func (cmd serveCmd) run(ctx context.Context, s *session, override func(*config.Config) error) error {
 	if s.Server != "" {
 		return usage("serve works on a database, not through a server", "leave --server out and name the database with --database")
 	}
@@ -60,6 +65,13 @@ func (cmd serveCmd) Run(ctx context.Context, s *session) error {
 	if err != nil {
 		return err
 	}
+	if err := override(&file); err != nil {
+		return err
+	}
+	front, err := gatewayOf(file)
+	if err != nil {
+		return err
+	}
 	old, canary, err := server.Architectures(file.Architectures)
 	if err != nil {
 		return err
@@ -68,7 +80,7 @@ func (cmd serveCmd) Run(ctx context.Context, s *session) error {
 	defer stop()
 	return server.Run(ctx, server.Config{
 		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
-		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary,
+		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gateway: front,
 		StateDir:   cmp.Or(cmd.StateDir, s.env.get("NLPCANARY_STATE_DIR")),
 		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
 	})

@@ -15,6 +15,7 @@ import (
 // Config is what the file says.
 type Config struct {
 	Architectures Architectures `yaml:"architectures"`
+	Gateway       *Gateway      `yaml:"gateway"` // none if nil
 }
 
 // maxFile bounds what is read of a file, in bytes.
@@ -75,6 +76,11 @@ func Parse(name string, raw []byte) (Config, error) {
 	}
 	if err := c.Architectures.check(place{tree, "$.architectures"}); err != nil {
 		return Config{}, inFile(name, err)
+	}
+	if c.Gateway != nil {
+		if err := c.Gateway.check(place{tree, "$.gateway"}); err != nil {
+			return Config{}, inFile(name, err)
+		}
 	}
 	return c, nil
 }

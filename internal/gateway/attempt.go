@@ -132,7 +132,9 @@ func (a *attempt) arrived(res *http.Response) error {
 		a.quality = res.Header.Get(q)
 	}
 	if a.stream {
-		_ = http.NewResponseController(x.w).SetReadDeadline(time.Time{})
+		control := http.NewResponseController(x.w)
+		_ = control.SetReadDeadline(time.Time{})
+		_ = control.SetWriteDeadline(time.Time{})
 		x.record(a)
 		x.g.streams.add(a)
 	}

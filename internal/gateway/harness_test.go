@@ -35,7 +35,6 @@ type stand struct {
 	gateway  *gateway.Gateway
 	url      string
 	log      *logBuffer
-	server   *httptest.Server
 }
 
 type logBuffer struct {
@@ -104,9 +103,11 @@ func newStandAt(tb testing.TB, old, canary string, change func(*gateway.Config))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	s.server = httptest.NewServer(s.gateway)
-	s.url = s.server.URL
-	tb.Cleanup(func() { s.gateway.Close(); s.server.Close() })
+	server := httptest.NewUnstartedServer(nil)
+	server.Config = gateway.HTTPServer(config, s.gateway)
+	server.Start()
+	s.url = server.URL
+	tb.Cleanup(func() { s.gateway.Close(); server.Close() })
 	return s
 }
 

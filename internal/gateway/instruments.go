@@ -25,7 +25,7 @@ func newInstruments(g *Gateway) *instruments {
 		refused: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "nlpcanary_gateway_refused_total",
 			Help: "Requests that the gateway refused itself, by why."}, []string{"code"}),
 		seconds: prometheus.NewHistogramVec(prometheus.HistogramOpts{Name: "nlpcanary_gateway_request_duration_seconds",
-			Help: "Time of a request, fallback and both bodies included, without WebSockets and event streams.", Buckets: prometheus.ExponentialBuckets(.0005, 3, 10)}, []string{"served"}),
+			Help: "Time of a request, fallback and both bodies included, without WebSockets and event streams.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"served"}),
 		badQuality: prometheus.NewCounter(prometheus.CounterOpts{Name: "nlpcanary_gateway_bad_quality_total",
 			Help: "Answers whose quality was no number from 1 to 10."}),
 		ended: prometheus.NewCounter(prometheus.CounterOpts{Name: "nlpcanary_gateway_streams_ended_total",

@@ -14,13 +14,18 @@ const streamCheck = 250 * time.Millisecond
 // days, so the decision under which they began is not left alone: when the user is
 // taken back, his stream on new ends, and his client's next one is on old.
 type streams struct {
-	mu   sync.Mutex
-	open map[*attempt]struct{}
+	mu     sync.Mutex
+	open   map[*attempt]struct{}
+	closed bool // the gateway stops: no stream begins any more
 }
 
 func (s *streams) add(a *attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.closed {
+		a.cancel(errStopping)
+		return
+	}
 	s.open[a] = struct{}{}
 }
 
@@ -31,6 +36,14 @@ func (s *streams) remove(a *attempt) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	delete(s.open, a)
+}
+
+// close ends all streams, also those that would begin from now on.
+func (s *streams) close() {
+	s.mu.Lock()
+	s.closed = true
+	s.mu.Unlock()
+	s.end(func(*attempt) error { return errStopping })
 }
 
 // end cancels the streams for which why returns an error, and reports how many.
@@ -55,7 +68,7 @@ func (g *Gateway) watchStreams() {
 	for {
 		select {
 		case <-g.stop:
-			g.streams.end(func(*attempt) error { return errStopping })
+			g.streams.close()
 			return
 		case <-tick.C:
 			n := g.streams.end(func(a *attempt) error {

@@ -8,6 +8,10 @@ import (
 	"net/http"
 	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
+
+	"github.com/nlpcanary/nlpcanary/internal/gateway"
 )
 
 // front is the HTTP server. What answers may change while it serves: an instance that
@@ -17,6 +21,7 @@ type front struct {
 	server   *http.Server
 	shown    atomic.Pointer[face] // nil before the first
 	failed   chan error
+	gateway  *gatewayFront // nil if there is none
 }
 
 // face is what answers. Its stopping is closed when it is to end, so that what would
@@ -24,6 +29,7 @@ type front struct {
 type face struct {
 	handler  http.Handler
 	stopping chan struct{}
+	gateway  *gateway.Gateway // nil if there is none
 }
 
 func newFront(listener net.Listener, log *slog.Logger) *front {
@@ -43,6 +49,7 @@ func newFront(listener net.Listener, log *slog.Logger) *front {
 // show lets a face answer from now on; the first begins to serve. It must not be called
 // while the front ends.
 func (f *front) show(next *face) {
+	f.gateway.show(next.gateway)
 	if was := f.shown.Swap(next); was != nil {
 		close(was.stopping)
 		return
@@ -51,11 +58,21 @@ func (f *front) show(next *face) {
 }
 
 // close ends what is left.
-func (f *front) close() { _ = f.server.Close() } // after serve there is nothing
+func (f *front) close() {
+	f.gateway.close()
+	_ = f.server.Close() // after serve there is nothing
+}
 
 // serve returns when the context has ended and requests under way have finished (at
 // most 10 s), or when serving failed.
 func (f *front) serve(ctx context.Context) error {
+	serving, ctx := errgroup.WithContext(ctx)
+	serving.Go(func() error { return f.serveAPI(ctx) })
+	serving.Go(func() error { return f.gateway.serve(ctx) })
+	return serving.Wait()
+}
+
+func (f *front) serveAPI(ctx context.Context) error {
 	select {
 	case err := <-f.failed:
 		return fmt.Errorf("serving HTTP: %w", err)

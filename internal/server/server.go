@@ -63,6 +63,8 @@ type Config struct {
 	// admin token if one was given or made. An instance that starts without its database
 	// answers before it is ready.
 	Ready func(url, adminToken string)
+	// Gateway, if set, stands in front of two services as well.
+	Gateway *Gateway
 	// BreakGlass, if set, delivers break-glass orders: true sends everyone to old on
 	// this instance, false ends that.
 	BreakGlass <-chan bool
@@ -84,6 +86,9 @@ func Run(ctx context.Context, config Config) error {
 	defer listener.Close() //nolint:errcheck // the HTTP server closes it first
 	front := newFront(listener, config.Logger)
 	defer front.close()
+	if front.gateway, err = newGatewayFront(ctx, config); err != nil {
+		return err
+	}
 	database, brokenGlass, err := openOrServeWithout(ctx, front, config)
 	if err != nil && ctx.Err() != nil && front.shown.Load() != nil {
 		return front.serve(ctx) // stopped while it still waited for the database
@@ -114,6 +119,7 @@ func Run(ctx context.Context, config Config) error {
 func (config Config) announce(f *front, st *store.Store, token string) {
 	url := "http://" + f.listener.Addr().String()
 	fmt.Fprintf(config.Stdout, "nlpcanary serves on %s (database %s)\n", url, st.Location())
+	f.gateway.announce(config.Stdout)
 	if config.Ready != nil {
 		config.Ready(url, token)
 	}
@@ -123,6 +129,8 @@ func (config Config) announce(f *front, st *store.Store, token string) {
 type dataPlane struct {
 	follower   *follow.Follower
 	dispatcher *dispatch.Dispatcher
+	recorder   *outcome.Set
+	registry   *prometheus.Registry
 	shipper    *shipper
 	sealer     *outcome.Sealer
 	keyer      rollout.Keyer
@@ -136,6 +144,8 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 		sealer: outcome.NewSealer(secrets.OutcomeID),
 		keyer:  rollout.NewKeyer(secrets.UserKey),
 		log:    config.Logger,
+
+		registry: prometheus.NewRegistry(),
 	}
 	reconcile := make(chan struct{}, 1)
 	p.follower = follow.Start(follow.Config{
@@ -149,11 +159,11 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 			}
 		},
 	})
-	recorder := outcome.NewSet()
-	p.shipper = startShipper(st, recorder, instance, reconcile, config.Logger)
+	p.recorder = outcome.NewSet()
+	p.shipper = startShipper(st, p.recorder, instance, reconcile, config.Logger)
 	p.dispatcher = dispatch.New(dispatch.Config{
 		Follower: p.follower, Old: orBuiltin(config.Old, extract.NewSingle()), New: orBuiltin(config.New, extract.NewEnsemble()),
-		Keyer: p.keyer, Sealer: p.sealer, Recorder: recorder, Budget: config.Budget, Logger: config.Logger,
+		Keyer: p.keyer, Sealer: p.sealer, Recorder: p.recorder, Budget: config.Budget, Logger: config.Logger,
 	})
 	return p
 }
@@ -174,13 +184,17 @@ func (p *dataPlane) face(st *store.Store, config Config) (*face, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &face{answers.Handler(), stopping}, nil
+	proxy, err := p.gateway(config.Gateway)
+	if err != nil {
+		return nil, err
+	}
+	return &face{answers.Handler(), stopping, proxy}, nil
 }
 
 func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
 	return api.Config{
 		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Sealer: p.sealer, Keyer: p.keyer,
-		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: prometheus.NewRegistry(),
+		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: p.registry,
 		Flush: p.shipper.ship,
 	}
 }
