@@ -35,9 +35,10 @@ type commands struct {
 
 	AcceptRestore acceptRestoreCmd `cmd:"" group:"change" help:"Declare that a database which went back (restored, or failed over) is the right one."`
 
-	Decide  decideCmd  `cmd:"" group:"use" help:"Show which architecture a user is on, and why."`
-	Extract extractCmd `cmd:"" group:"use" help:"Extract descriptions from a text as a user."`
-	Replay  replayCmd  `cmd:"" group:"use" help:"Send texts through both architectures as many users and compare."`
+	Decide   decideCmd   `cmd:"" group:"use" help:"Show which architecture a user is on, and why."`
+	Extract  extractCmd  `cmd:"" group:"use" help:"Extract descriptions from a text as a user."`
+	Replay   replayCmd   `cmd:"" group:"use" help:"Send texts through both architectures as many users and compare."`
+	Evaluate evaluateCmd `cmd:"" group:"use" help:"Score architectures against texts in which people marked the descriptions."`
 
 	Demo       demoCmd       `cmd:"" group:"run" help:"See a whole rollout on real texts, from 0 % to a rollback."`
 	Serve      serveCmd      `cmd:"" group:"run" help:"Serve the API, the decisions and the extraction."`

@@ -61,7 +61,7 @@ func (cmd serveCmd) run(ctx context.Context, s *session, override func(*config.C
 	if addr == "" {
 		addr = defaultAddr
 	}
-	file, err := cmd.configuration()
+	file, err := configuration(cmd.Config)
 	if err != nil {
 		return err
 	}
@@ -86,11 +86,12 @@ func (cmd serveCmd) run(ctx context.Context, s *session, override func(*config.C
 	})
 }
 
-func (cmd serveCmd) configuration() (config.Config, error) {
-	if cmd.Config == "" {
+// configuration reads the file of --config; without one, everything is as built in.
+func configuration(path string) (config.Config, error) {
+	if path == "" {
 		return config.Config{}, nil
 	}
-	file, err := config.Load(cmd.Config)
+	file, err := config.Load(path)
 	if err != nil {
 		return config.Config{}, &failure{exit: exitUsage, code: "invalid_arguments", message: err.Error(), hint: "docs/architectures.md shows what the file holds", err: err}
 	}
