@@ -27,6 +27,8 @@ type source struct {
 	left    []string
 	wake    func()
 	watched chan struct{}
+	deaf    bool        // Watch fails at once
+	asked   []time.Time // when Watch was called
 }
 
 func newSource() *source {
@@ -61,8 +63,15 @@ func (s *source) Renew(ctx context.Context, h follow.Heartbeat) (follow.Renewal,
 
 func (s *source) Watch(ctx context.Context, wake func()) error {
 	s.mu.Lock()
-	s.wake = wake
+	s.asked = append(s.asked, time.Now())
+	deaf := s.deaf
+	if !deaf {
+		s.wake = wake
+	}
 	s.mu.Unlock()
+	if deaf {
+		return errors.New("nothing to hear")
+	}
 	wake()
 	s.watched <- struct{}{}
 	<-ctx.Done()
@@ -368,6 +377,61 @@ func eventually(t *testing.T, what string, holds func() bool) {
 		}
 	}
 	t.Fatalf("not within 5 s: %s", what)
+}
+
+// A follower that is closed leaves nothing running, whatever it was waiting for.
+// synctest fails the test if a goroutine is left.
+func TestCloseLeavesNoGoroutines(t *testing.T) {
+	for name, fault := range map[string]func(*source){
+		"healthy": func(*source) {},
+		"cut off": func(s *source) { s.cut = true },
+		"refused": func(s *source) { s.fail = errors.New("refused") },
+		"delayed": func(s *source) { s.delay = time.Second },
+		"deaf":    func(s *source) { s.deaf = true },
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				s := newSource()
+				s.set(fault)
+				f := follow.Start(follow.Config{
+					Source: s, Instance: "i", Memory: filepath.Join(t.TempDir(), "seen"), Logger: slog.New(slog.DiscardHandler),
+				})
+				time.Sleep(700 * time.Millisecond)
+				if err := f.Close(); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
+}
+
+// When the source goes away from a whole fleet at once, the instances do not come back
+// to listen all at the same moment.
+func TestAFleetDoesNotListenAgainAllAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		const fleet = 50
+		s := newSource()
+		s.deaf = true
+		began := time.Now()
+		for range fleet {
+			start(t, s, nil)
+		}
+		time.Sleep(3 * time.Second)
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		moments := map[time.Duration]int{}
+		for _, at := range s.asked[fleet:] { // the first of each is at the start
+			moments[at.Sub(began).Truncate(50*time.Millisecond)]++
+		}
+		for at, together := range moments {
+			if together > fleet/3 {
+				t.Errorf("%d of %d listen again within the 50 ms from %s on", together, fleet, at)
+			}
+		}
+		if len(s.asked) < 3*fleet {
+			t.Errorf("only %d attempts", len(s.asked))
+		}
+	})
 }
 
 func TestCloseLeaves(t *testing.T) {

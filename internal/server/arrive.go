@@ -90,6 +90,7 @@ func serveWithout(f *front, config Config, cause error, arrived <-chan arrival) 
 	if err != nil {
 		return arrival{}, false, err
 	}
+	defer absent.Close() //nolint:errcheck // it never had a connection
 	plane := startDataPlane(absent, config, f.listener.Addr().String())
 	defer plane.close() //nolint:errcheck // it has nothing to ship, and was on no list
 	stop := plane.obey(config.BreakGlass)

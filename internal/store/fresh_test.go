@@ -5,12 +5,14 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	neturl "net/url"
 	"testing"
 	"time"
 
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/nlpcanary/nlpcanary/follow"
+	"github.com/nlpcanary/nlpcanary/internal/faultproxy"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
@@ -173,6 +175,49 @@ func TestWatchEndsWhenItsConnectionBreaks(t *testing.T) {
 		}
 	case <-time.After(5 * time.Second):
 		t.Error("Watch did not notice")
+	}
+}
+
+// A connection on which nothing comes any more, although nobody has closed it, is
+// noticed; so is one that goes silent while LISTEN is being asked for.
+func TestWatchNoticesAHalfOpenConnection(t *testing.T) {
+	t.Parallel()
+	url := newURL(t, Postgres)
+	at, err := neturl.Parse(url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	proxy, err := faultproxy.Listen(t.Context(), at.Host)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() {
+		if err := proxy.Close(); err != nil {
+			t.Error(err)
+		}
+	})
+	at.Host = proxy.Addr()
+	s := (&database{dialect: Postgres, url: at.String()}).open(t)
+	silence := faultproxy.Fault{HoldUp: true, HoldDown: true, ListenOnly: true}
+	for _, silentFromTheStart := range []bool{false, true} {
+		proxy.Set(faultproxy.Fault{})
+		if silentFromTheStart {
+			proxy.Set(silence)
+		}
+		ended, woken := make(chan error, 1), make(chan struct{}, 10)
+		go func() { ended <- s.Watch(t.Context(), func() { woken <- struct{}{} }) }()
+		if !silentFromTheStart {
+			<-woken
+			proxy.Set(silence)
+		}
+		select {
+		case err := <-ended:
+			if !errors.Is(err, ErrDatabase) {
+				t.Errorf("Watch ended with %v", err)
+			}
+		case <-time.After(probeEvery + probeTimeout + 10*time.Second):
+			t.Errorf("silent from the start %v: Watch did not notice", silentFromTheStart)
+		}
 	}
 }
 

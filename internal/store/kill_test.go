@@ -17,7 +17,7 @@ import (
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-var kills = flag.Int("store.kills", 40, "how many writers TestKilledWriters kills on each database")
+var kills = flag.Int("store.kills", 100, "how many writers TestKilledWriters kills on each database")
 
 // The writers are processes of their own: this test binary, told by the environment
 // to do nothing but write.

@@ -43,7 +43,10 @@ func (s *Store) listen(ctx context.Context, wake func()) error {
 		defer cancel()
 		_ = conn.Close(closing) // there is nothing to lose on it
 	}()
-	if _, err := conn.Exec(ctx, "LISTEN nlpcanary"); err != nil {
+	asking, cancel := context.WithTimeout(ctx, probeTimeout)
+	_, err = conn.Exec(asking, "LISTEN nlpcanary")
+	cancel()
+	if err != nil {
 		return failed("listening", err)
 	}
 	wake()
