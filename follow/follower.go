@@ -75,6 +75,9 @@ type Follower struct {
 
 	notified atomic.Bool // notifications arrive
 
+	newsMu sync.Mutex
+	news   chan struct{} // closed with the next news, see Changed
+
 	renewals, failures atomic.Int64
 	lastError          atomic.Pointer[error]
 
@@ -90,11 +93,12 @@ type held struct {
 	cache   *rollout.BucketCache
 	version Version
 	sent    time.Time // carries both clocks
+	lease   time.Duration
 }
 
 // fresh reports whether the lease is valid by the monotonic and by the wall clock.
-func (h *held) fresh(now time.Time, lease time.Duration) bool {
-	return now.Sub(h.sent) < lease && now.UnixNano()-h.sent.UnixNano() < int64(lease)
+func (h *held) fresh(now time.Time) bool {
+	return now.Sub(h.sent) < h.lease && now.UnixNano()-h.sent.UnixNano() < int64(h.lease)
 }
 
 // Start begins to follow and returns at once; until the first renewal is answered,
@@ -121,6 +125,7 @@ func Start(config Config) *Follower {
 		log:    config.Logger.With("instance", config.Instance),
 		now:    config.Now,
 		wake:   make(chan struct{}, 1),
+		news:   make(chan struct{}),
 		cancel: cancel,
 	}
 	f.careful.Store(true)
@@ -156,7 +161,7 @@ func (f *Follower) Decide(id rollout.UserID) rollout.Decision {
 	if f.careful.Load() {
 		return f.decideCarefully(h, d)
 	}
-	if d.Variant == rollout.New && !h.plan.HoldsWhenStale() && !h.fresh(f.now(), f.config.Lease) {
+	if d.Variant == rollout.New && !h.plan.HoldsWhenStale() && !h.fresh(f.now()) {
 		return d.Stale()
 	}
 	return d
@@ -169,7 +174,7 @@ func (f *Follower) decideCarefully(h *held, d rollout.Decision) rollout.Decision
 	case f.BrokenGlass():
 		d.Variant, d.Reason, d.Forced = rollout.Old, rollout.ReasonDisabled, false
 		return d
-	case h.plan.HoldsWhenStale() || h.fresh(f.now(), f.config.Lease):
+	case h.plan.HoldsWhenStale() || h.fresh(f.now()):
 		return d
 	}
 	return d.Stale()
@@ -188,6 +193,8 @@ func (f *Follower) State() *rollout.State {
 type Status struct {
 	// State is the held state; nil before the first answer. Do not modify it.
 	State *rollout.State
+	// Version is that of the held state.
+	Version Version
 	// Valid says that the lease has not ended.
 	Valid bool
 	// Remaining is what is left of the lease, at least 0.
@@ -226,14 +233,30 @@ func (f *Follower) Status() Status {
 		return s
 	}
 	now := f.now()
-	s.State = &h.state
-	s.Valid = h.fresh(now, f.config.Lease)
+	s.State, s.Version = &h.state, h.version
+	s.Valid = h.fresh(now)
 	if s.Valid {
 		elapsed := max(now.Sub(h.sent), time.Duration(now.UnixNano()-h.sent.UnixNano()), 0)
-		s.Remaining = f.config.Lease - elapsed
+		s.Remaining = h.lease - elapsed
 	}
 	s.CacheSize = h.cache.Size()
 	return s
+}
+
+// Changed is closed with the next news: another state was adopted, the lease lapsed or
+// came back, or break-glass was turned. Ask for it first and look at the status then, so
+// that no news is missed.
+func (f *Follower) Changed() <-chan struct{} {
+	f.newsMu.Lock()
+	defer f.newsMu.Unlock()
+	return f.news
+}
+
+func (f *Follower) announce() {
+	f.newsMu.Lock()
+	defer f.newsMu.Unlock()
+	close(f.news)
+	f.news = make(chan struct{})
 }
 
 // Wake renews the lease now rather than at the next interval.
@@ -281,7 +304,10 @@ func (f *Follower) refreshCareful() {
 	f.carefulMu.Lock()
 	defer f.carefulMu.Unlock()
 	h := f.held.Load()
-	f.careful.Store(f.BrokenGlass() || h == nil || !h.fresh(f.now(), f.config.Lease))
+	careful := f.BrokenGlass() || h == nil || !h.fresh(f.now())
+	if f.careful.Swap(careful) != careful {
+		f.announce()
+	}
 }
 
 func (f *Follower) lookAtKillFile() {

@@ -25,7 +25,7 @@ func (f *Follower) renewLoop(ctx context.Context) {
 			continue
 		}
 		f.keepMemory()
-		timer := time.NewTimer(jitter(f.config.Interval))
+		timer := time.NewTimer(jitter(f.pause()))
 		select {
 		case <-ctx.Done():
 			timer.Stop()
@@ -35,6 +35,16 @@ func (f *Follower) renewLoop(ctx context.Context) {
 		case <-timer.C:
 		}
 	}
+}
+
+// pause is the mean time until the next renewal: short enough for several within a lease
+// that is shorter than usual, but never a storm of them while it runs out.
+func (f *Follower) pause() time.Duration {
+	h := f.held.Load()
+	if h == nil {
+		return f.config.Interval
+	}
+	return min(f.config.Interval, max(h.lease/3, f.config.Interval/5))
 }
 
 // renew sends one heartbeat and adopts the answer. An answer that takes longer
@@ -61,13 +71,19 @@ func (f *Follower) renew(ctx context.Context, started time.Time) (changed bool, 
 	if err != nil {
 		return false, fmt.Errorf("renewing the lease: %w", err)
 	}
-	next, err := f.adopt(h, answer, sent)
+	if answer.Sent.IsZero() {
+		answer.Sent = sent
+	}
+	next, err := f.adopt(h, answer)
 	if err != nil {
 		return false, err
 	}
 	f.held.Store(next)
 	f.refreshCareful()
 	changed = h == nil || next.version != h.version
+	if answer.State != nil {
+		f.announce()
+	}
 	if changed {
 		f.seen = Seen{Version: answer.Version, Mark: answer.Mark}
 	}
@@ -77,7 +93,11 @@ func (f *Follower) renew(ctx context.Context, started time.Time) (changed bool, 
 	return changed, nil
 }
 
-func (f *Follower) adopt(h *held, answer Renewal, sent time.Time) (*held, error) {
+func (f *Follower) adopt(h *held, answer Renewal) (*held, error) {
+	lease := f.config.Lease
+	if answer.Lease > 0 {
+		lease = min(lease, answer.Lease)
+	}
 	if answer.Version.OlderThan(f.seen.Version) {
 		return nil, fmt.Errorf("%w: %s after %s", ErrWentBack, answer.Version, f.seen.Version)
 	}
@@ -86,17 +106,22 @@ func (f *Follower) adopt(h *held, answer Renewal, sent time.Time) (*held, error)
 			return nil, fmt.Errorf("the source answered with revision %d but without its state", answer.Version.Revision)
 		}
 		renewed := *h
-		renewed.sent = sent
+		renewed.sent, renewed.lease = answer.Sent, lease
 		return &renewed, nil
 	}
 	state := *answer.State
 	cache := f.cacheFor(h, state)
+	keyer := f.config.Keyer
+	if answer.Keyer != nil {
+		keyer = *answer.Keyer
+	}
 	return &held{
 		state:   state,
-		plan:    state.Plan(f.config.Region, f.config.Keyer, cache),
+		plan:    state.Plan(f.config.Region, keyer, cache),
 		cache:   cache,
 		version: answer.Version,
-		sent:    sent,
+		sent:    answer.Sent,
+		lease:   lease,
 	}, nil
 }
 

@@ -67,6 +67,15 @@ type Renewal struct {
 	State *rollout.State
 	// Mark is that of the state, see [Seen].
 	Mark string
+	// Lease, if positive, is how long the answer may be trusted, where that is less than
+	// the follower's own lease: a server gives away what is left of its own.
+	Lease time.Duration
+	// Sent, if set, is when the request was sent whose answer this is; else it counts as
+	// sent when Renew was called. A source that tries one server after another sets it.
+	Sent time.Time
+	// Keyer, if set, replaces the configured one: a client is told the installation's
+	// together with the state.
+	Keyer *rollout.Keyer
 }
 
 // Source is the authority that a Follower follows: the database, or a server in

@@ -85,9 +85,9 @@ func (m Minute) Time() time.Time { return time.Unix(int64(m)*60, 0).UTC() }
 
 // Key says what a tally is the sum of.
 type Key struct {
-	Rollout string
-	Epoch   int64
-	Variant rollout.Variant
-	Region  rollout.Region
-	Minute  Minute
+	Rollout string          `json:"rollout"`
+	Epoch   int64           `json:"epoch"`
+	Variant rollout.Variant `json:"architecture"`
+	Region  rollout.Region  `json:"region"`
+	Minute  Minute          `json:"minute"`
 }

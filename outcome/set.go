@@ -52,9 +52,9 @@ type version struct {
 // Shipment is one version of a tally on its way to the store. The store replaces
 // what it has for the same producer and key if Seq is higher, and ignores it if not.
 type Shipment struct {
-	Key  Key
-	Seq  int64
-	Data []byte // Tally.MarshalBinary
+	Key  Key    `json:"key"`
+	Seq  int64  `json:"seq" minimum:"1"`
+	Data []byte `json:"data"` // Tally.MarshalBinary
 }
 
 // NewSet makes an empty set.

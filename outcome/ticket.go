@@ -30,20 +30,45 @@ type Ticket struct {
 	Minute   Minute
 	UserKey  rollout.UserKey
 	Excluded bool
+	// ByClient says that a client made the id by itself: that there is such an outcome is
+	// its word alone.
+	ByClient bool
 }
 
 // Sealer makes and reads outcome ids. It is safe for concurrent use.
-type Sealer struct{ secret []byte }
+type Sealer struct {
+	version byte   // of what it makes
+	secret  []byte // nil if it is only known to servers
+	clients []byte // the key of what clients make
+}
 
-// NewSealer makes a sealer under the installation's secret, 32 random bytes.
-func NewSealer(secret []byte) *Sealer { return &Sealer{secret: secret} }
+// NewSealer makes a sealer under the installation's secret, 32 random bytes. It also
+// opens the ids that clients made.
+func NewSealer(secret []byte) *Sealer {
+	mac := hmac.New(sha256.New, secret)
+	mac.Write([]byte("nlpcanary: outcome ids made by clients"))
+	return &Sealer{version: byServer, secret: secret, clients: mac.Sum(nil)}
+}
+
+// NewClientSealer makes a sealer under [Sealer.ClientKey]. It neither makes nor opens
+// the ids of servers.
+func NewClientSealer(key []byte) *Sealer { return &Sealer{version: byClient, clients: key} }
+
+// ClientKey is the key with which clients make ids of their own. The installation's
+// secret does not follow from it.
+func (s *Sealer) ClientKey() []byte { return s.clients }
+
+// The versions of tickets.
+const (
+	byServer = 1
+	byClient = 2
+)
 
 const (
-	ticketVersion = 1
-	nonceSize     = 8
-	tagSize       = 16 // 128 bits of HMAC-SHA256
-	keySize       = len(rollout.UserKey{})
-	maxID         = 400
+	nonceSize = 8
+	tagSize   = 16 // 128 bits of HMAC-SHA256
+	keySize   = len(rollout.UserKey{})
+	maxID     = 400
 )
 
 // The flags of a ticket.
@@ -56,7 +81,7 @@ const (
 // and a tag that nobody else can make. The user's key in it is a keyed hash.
 func (s *Sealer) Seal(t Ticket) string {
 	b := make([]byte, 0, 96)
-	b = append(b, ticketVersion)
+	b = append(b, s.version)
 	var nonce [nonceSize]byte
 	_, _ = rand.Read(nonce[:]) // never fails (crypto/rand documents it)
 	b = append(b, nonce[:]...)
@@ -78,7 +103,11 @@ func (s *Sealer) Seal(t Ticket) string {
 }
 
 func (s *Sealer) tag(b []byte) []byte {
-	mac := hmac.New(sha256.New, s.secret)
+	key := s.secret
+	if b[0] == byClient {
+		key = s.clients
+	}
+	mac := hmac.New(sha256.New, key)
 	mac.Write(b)
 	return mac.Sum(nil)[:tagSize]
 }
@@ -92,8 +121,11 @@ func (s *Sealer) Open(id string) (Ticket, error) {
 		return Ticket{}, ErrMalformed
 	}
 	b, err := base64.RawURLEncoding.Strict().DecodeString(id)
-	if err != nil || len(b) < 1+nonceSize+1+keySize+tagSize || b[0] != ticketVersion {
+	if err != nil || len(b) < 1+nonceSize+1+keySize+tagSize || b[0] != byServer && b[0] != byClient {
 		return Ticket{}, ErrMalformed
+	}
+	if b[0] == byServer && s.version != byServer {
+		return Ticket{}, ErrForged
 	}
 	body, tag := b[:len(b)-tagSize], b[len(b)-tagSize:]
 	if !hmac.Equal(tag, s.tag(body)) {
@@ -101,7 +133,7 @@ func (s *Sealer) Open(id string) (Ticket, error) {
 	}
 	d := decoder{rest: body[1+nonceSize:]}
 	flags := d.byte()
-	t := Ticket{Variant: rollout.Old, Excluded: flags&flagExcluded != 0}
+	t := Ticket{Variant: rollout.Old, Excluded: flags&flagExcluded != 0, ByClient: b[0] == byClient}
 	if flags&flagNew != 0 {
 		t.Variant = rollout.New
 	}

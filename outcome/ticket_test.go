@@ -176,3 +176,33 @@ func BenchmarkSealer(b *testing.B) {
 		}
 	})
 }
+
+// What a client makes opens at the server and says who made it; the client cannot make
+// what only servers may.
+func TestClientsMakeIDsOfTheirOwn(t *testing.T) {
+	server := outcome.NewSealer([]byte("0123456789abcdef0123456789abcdef"))
+	client := outcome.NewClientSealer(server.ClientKey())
+	ticket := outcome.Ticket{Rollout: "nlp", Epoch: 3, Variant: rollout.New, Region: "eu", Minute: 30_000_000}
+	id := client.Seal(ticket)
+	ticket.ByClient = true
+	if got, err := server.Open(id); err != nil || got != ticket {
+		t.Errorf("opened %+v, %v", got, err)
+	}
+	if got, err := client.Open(id); err != nil || got != ticket {
+		t.Errorf("the client opened %+v, %v", got, err)
+	}
+	if _, err := client.Open(server.Seal(ticket)); !errors.Is(err, outcome.ErrForged) {
+		t.Errorf("the client opens a server's id: %v", err)
+	}
+	raw, err := base64.RawURLEncoding.DecodeString(id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	raw[0] = 1 // as if a server had made it
+	if _, err := server.Open(base64.RawURLEncoding.EncodeToString(raw)); !errors.Is(err, outcome.ErrForged) {
+		t.Errorf("a client's id passes for a server's: %v", err)
+	}
+	if _, err := outcome.NewSealer([]byte("another")).Open(id); !errors.Is(err, outcome.ErrForged) {
+		t.Errorf("an id of another installation's client: %v", err)
+	}
+}

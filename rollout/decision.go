@@ -95,7 +95,7 @@ func (s State) Plan(region Region, keyer Keyer, cache *BucketCache) *Plan {
 		salt:      s.Rollout.Salt,
 		enabled:   s.NewArchitectureEnabled(),
 		suspended: s.Rollout.OverridesSuspended(),
-		hold:      s.Rollout.Finalised && s.Settings.WhenStale == StaleHold,
+		hold:      s.HoldsWhenStale(),
 		keyer:     keyer,
 		cache:     cache,
 	}

@@ -141,6 +141,11 @@ func (s State) EffectivePercentage() Percent {
 	return s.Rollout.Percentage
 }
 
+// HoldsWhenStale reports whether the state may be served after its lease ended.
+func (s State) HoldsWhenStale() bool {
+	return s.Rollout.Finalised && s.Settings.WhenStale == StaleHold
+}
+
 // Flag finds a flag by name.
 func (s State) Flag(name string) (Flag, bool) {
 	return find(s.Flags, name, func(f Flag) string { return f.Name })

@@ -45,6 +45,9 @@ type Config struct {
 	Stopping <-chan struct{}
 	// MaxStreams bounds the event streams; 256 if 0.
 	MaxStreams int
+	// MaxClients bounds the streams on which clients hear of changes, of about 30 KiB
+	// each; 4,096 if 0. A client without one learns of a change when it renews its lease.
+	MaxClients int
 	// Heartbeat is how often a quiet event stream shows that it lives; 15 s if 0.
 	Heartbeat time.Duration
 }
@@ -63,6 +66,10 @@ type API struct {
 	metrics *instruments
 	extract *gate
 	streams *gate
+	clients *gate // that hear of changes
+	tallies *gate
+	given   atomic.Pointer[givenLease]
+	epochs  epochs
 	tokens  atomic.Pointer[tokenIndex]
 	// What is dear to compute.
 	counted  remembered[outcome.Window]
@@ -98,6 +105,9 @@ func New(config Config) (*API, error) {
 	if config.MaxStreams == 0 {
 		config.MaxStreams = 256
 	}
+	if config.MaxClients == 0 {
+		config.MaxClients = 4096
+	}
 	if config.Heartbeat == 0 {
 		config.Heartbeat = 15 * time.Second
 	}
@@ -115,6 +125,8 @@ func New(config Config) (*API, error) {
 		mux:     http.NewServeMux(),
 		extract: newGate(config.MaxExtractions, (config.MaxExtractions+3)/4, config.QueueTime),
 		streams: newGate(config.MaxStreams, 0, 0),
+		clients: newGate(config.MaxClients, 0, 0),
+		tallies: newGate(maxTallyWriters, waitingTallies, 2*time.Second),
 	}
 	a.metrics = newInstruments(config)
 	a.huma = huma.NewAPI(description(config.Version), humaRoutes{a})
@@ -130,6 +142,8 @@ func New(config Config) (*API, error) {
 	a.decisionRoutes()
 	a.ofrepRoutes()
 	a.eventRoute()
+	a.leaseRoutes()
+	a.tallyRoute()
 	a.healthRoutes()
 	a.docsRoutes()
 	if err := a.makeDocs(); err != nil {

@@ -132,6 +132,9 @@ func (a *API) feedback(ctx context.Context, in *feedbackInput) (*feedbackOutput,
 	if err != nil {
 		return nil, err
 	}
+	if err := a.checkTicket(ctx, ticket); err != nil {
+		return nil, err
+	}
 	said := outcome.Feedback{Quality: in.Body.Quality, Correct: in.Body.Correct, Wrong: in.Body.Wrong, Missed: in.Body.Missed}
 	if err := said.Validate(); err != nil {
 		return nil, err

@@ -18,6 +18,8 @@ type Identity struct {
 	Name   string
 	Role   rollout.Role
 	Source rollout.Source
+	// Token is the id of the token; empty for a caller in the same process.
+	Token string
 }
 
 type identityKey struct{}
@@ -96,7 +98,7 @@ func (a *API) authenticate(r *http.Request) (Identity, error) {
 	case token.Expired(a.now()):
 		return Identity{}, newProblem(http.StatusUnauthorized, codeTokenExpired, "the token expired at "+token.ExpiresAt.Format("2006-01-02 15:04:05 MST"), "make a new one with 'nlpcanary token create'")
 	}
-	return Identity{Name: token.Name, Role: token.Role, Source: rollout.SourceAPI}, nil
+	return Identity{Name: token.Name, Role: token.Role, Source: rollout.SourceAPI, Token: token.ID}, nil
 }
 
 func unauthenticated(detail, hint string) error {

@@ -64,7 +64,7 @@ func TestACommandWorksStraightOnTheDatabase(t *testing.T) {
 	t.Parallel()
 	a := newBare(t, new(bytes.Buffer))
 	do := func(method, path, body string) *httptest.ResponseRecorder {
-		r := httptest.NewRequestWithContext(WithIdentity(t.Context(), Identity{"ops@example.org", rollout.RoleAdmin, rollout.SourceCLI}), method, path, strings.NewReader(body))
+		r := httptest.NewRequestWithContext(WithIdentity(t.Context(), Identity{Name: "ops@example.org", Role: rollout.RoleAdmin, Source: rollout.SourceCLI}), method, path, strings.NewReader(body))
 		w := httptest.NewRecorder()
 		a.Handler().ServeHTTP(w, r)
 		return w

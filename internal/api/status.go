@@ -153,7 +153,7 @@ func (a *API) addInstances(s *Status, instances []store.Instance, lastChange tim
 }
 
 func (a *API) addLease(s *Status, state rollout.State) {
-	if state.Rollout.Finalised && state.Settings.WhenStale == rollout.StaleHold {
+	if state.HoldsWhenStale() {
 		s.RollbackBound = "none"
 		s.Warnings = append(s.Warnings, "when_stale is hold: an instance that is cut off goes on serving its last state, so rollbacks are not bounded in time")
 	}
