@@ -34,16 +34,22 @@ func parcel(t *testing.T, producer string, list ...outcome.Shipment) string {
 	return string(text)
 }
 
-func total(t *testing.T, in *instance, variant rollout.Variant) int64 {
+// measured is what the database has of one variant.
+func measured(t *testing.T, in *instance, variant rollout.Variant) outcome.Cohort {
 	t.Helper()
-	tallies, err := in.store.Tallies(t.Context(), store.OutcomeQuery{Rollout: "nlp"})
+	w, err := in.store.Window(t.Context(), store.OutcomeQuery{Rollout: "nlp"})
 	if err != nil {
 		t.Fatal(err)
 	}
-	if tallies[variant] == nil {
-		return 0
+	if variant == rollout.New {
+		return w.New
 	}
-	return tallies[variant].Total().Requests
+	return w.Old
+}
+
+func total(t *testing.T, in *instance, variant rollout.Variant) int64 {
+	t.Helper()
+	return measured(t, in, variant).Tally.Total().Requests
 }
 
 // However often a tally is sent, it counts once; another producer's, and the same
@@ -163,8 +169,13 @@ func TestFeedbackByAClientsOwnID(t *testing.T) {
 	rate(bad).problem(t, 422, "invalid")
 	bad.Epoch = 1000
 	rate(bad).problem(t, 422, "invalid")
-	sums, err := in.store.FeedbackSums(t.Context(), store.OutcomeQuery{Rollout: "nlp"})
-	if err != nil || sums[rollout.New].Rated != 2 || sums[rollout.Old].Rated != 0 {
-		t.Errorf("%+v, %v", sums, err)
+	var rated [2]int64
+	for i, v := range []rollout.Variant{rollout.Old, rollout.New} {
+		for _, m := range measured(t, in, v).Marks {
+			rated[i] += m.Rated
+		}
+	}
+	if rated != [2]int64{0, 2} {
+		t.Errorf("%d marks for old, %d for new", rated[0], rated[1])
 	}
 }
