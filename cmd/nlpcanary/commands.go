@@ -22,6 +22,8 @@ type commands struct {
 	BoundInstance   boundInstanceCmd   `cmd:"" name:"verify-bound-instance" hidden:"" help:"An instance of verify-bound."`
 	Doctor          doctorCmd          `cmd:"" group:"look" help:"Check the installation and say what is wrong with it."`
 
+	ValidateStatistics validateStatisticsCmd `cmd:"" group:"look" help:"Simulate rollouts whose truth is known, and show that the evidence finds it as often and as fast as promised."`
+
 	Rollback   rollbackCmd   `cmd:"" group:"change" help:"Take users back to a stage, by default to 0, and wait until it holds everywhere. Never asks."`
 	Advance    advanceCmd    `cmd:"" group:"change" help:"Move on to the next stage."`
 	Approve    approveCmd    `cmd:"" group:"change" help:"Approve the next stage, where the setting approvals asks for it."`

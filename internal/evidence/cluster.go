@@ -66,6 +66,14 @@ func (m moments) effective() float64 {
 	return m.d * m.d / max(squares, m.d) // a user has one request at least
 }
 
+// designEffect is 1 where a test of the simulation leaves it out.
+func (p *Plan) designEffect(onNew, onOld moments, c float64) float64 {
+	if p.broken.phi {
+		return 1
+	}
+	return designEffect(onNew, onOld, c)
+}
+
 // designEffect is the phi by which the logarithm of a likelihood ratio is divided,
 // because requests of one user are not independent:
 //

@@ -41,6 +41,8 @@ var (
 	slower = newShiftTest([]float64{.05, .1, .2, .3, .5, 1, 2}, []float64{.1, .15, .2, .25, .15, .1, .05})
 	// shifted are changes of scores, and distances from a margin.
 	shifted = newShiftTest([]float64{.02, .05, .1, .2, .3, .5}, []float64{.1, .3, .25, .15, .1, .1})
+	// The same on the scale of logarithms.
+	slowerLogs, shiftedLogs = slower.logs(), shifted.logs()
 )
 
 func newShiftTest(shares, weights []float64) shiftTest {

@@ -49,13 +49,6 @@ func (j *judge) stratify(from outcome.Minute, safe float64, weights [alternative
 	return s
 }
 
-func (j *judge) designEffect(onNew, onOld moments, c float64) float64 {
-	if j.plan.broken.phi {
-		return 1
-	}
-	return designEffect(onNew, onOld, c)
-}
-
 // errors judges the rate of errors: statistics.md, A. Harm is the mean of A1 and A2,
 // safety is A1 alone.
 func (j *judge) errors() Finding {
@@ -66,9 +59,9 @@ func (j *judge) errors() Finding {
 		return f
 	}
 	s := j.stratify(math.MinInt64, j.plan.SafeErrors, j.plan.ErrorWeights, func(c outcome.Counts) int64 { return c.Errors })
-	phi := func(c float64) float64 { return j.designEffect(onNew, onOld, c) }
+	phi := func(c float64) float64 { return j.plan.designEffect(onNew, onOld, c) }
 	f.DesignEffect = phi(1)
-	f.LogHarm = mean(s.harm.logE(&s.harmSums, f.DesignEffect), s.harm.logFirst(j.firstErrors(), j.share))
+	f.LogHarm = s.harm.logHarm(&s.harmSums, f.DesignEffect, j.firstErrors(), j.share)
 	f.compareRates(j, s, phi, onNew, onOld)
 	f.Past = f.Change != nil && 1+f.Change.Estimate > j.plan.RollbackErrors
 	f.decide()
@@ -182,7 +175,7 @@ func (j *judge) timeouts() Finding {
 		return f
 	}
 	limit := j.plan.TimeoutRate
-	f.DesignEffect = j.designEffect(onNew, moments{}, 1)
+	f.DesignEffect = j.plan.designEffect(onNew, moments{}, 1)
 	harm, safe := newRateTest(limit, harmRates), newRateTest(limit, safeRates)
 	f.LogHarm = harm.logE(onNew.x, onNew.d, f.DesignEffect)
 	if f.started(false) {

@@ -20,6 +20,10 @@ type goldSums struct {
 func (s *goldSums) add(p GoldPair) {
 	x0, d0 := f1Sums(p.Old)
 	x1, d1 := f1Sums(p.New)
+	s.addSums(x0, d0, x1, d1)
+}
+
+func (s *goldSums) addSums(x0, d0, x1, d1 float64) {
 	if d0 == 0 && d1 == 0 {
 		return // neither found anything, and there was nothing to find
 	}
@@ -51,7 +55,12 @@ func (s *goldSums) contrast(c float64) contrast {
 	return contrast{f1 - c*f0, max(v, floor*floor)}
 }
 
-// independentTexts is the variance of one architecture's F1 over the texts.
+// contrasts is a rule applied to the pairs.
+func (s *goldSums) contrasts(rule meanRule) contrasts {
+	return contrasts{meanRule: rule, at: s.contrast, ratio: s.new.ratio() / s.old.ratio(), scale: s.old.ratio()}
+}
+
+// variance is the variance of one architecture's F1 over the texts.
 func (s *goldSums) variance(m moments) float64 {
 	f := m.ratio()
 	return max(0, m.xx-2*f*m.xd+f*f*m.dd) / (m.d * m.d) * s.texts / max(1, s.texts-1)

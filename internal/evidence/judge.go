@@ -133,15 +133,19 @@ const (
 	startUsers    = 30
 )
 
+func startOf(m Metric) float64 {
+	if m == F1 || m == GoldF1 {
+		return startTexts
+	}
+	return startRequests
+}
+
 // started reports whether there is enough for a test that rests on the central limit
 // theorem, and for finding anything safe; it says why not.
 func (f *Finding) started(onOld bool) bool {
-	need := int64(startRequests)
-	if f.Metric == F1 || f.Metric == GoldF1 {
-		need = startTexts
-	}
+	need := startOf(f.Metric)
 	ok := true
-	if f.NewRequests < need || onOld && f.OldRequests < need {
+	if f.NewRequests < int64(need) || onOld && f.OldRequests < int64(need) {
 		f.Reasons = append(f.Reasons, FewRequests)
 		ok = false
 	}
@@ -150,6 +154,11 @@ func (f *Finding) started(onOld bool) bool {
 		ok = false
 	}
 	return ok
+}
+
+// startedMeans is the same for moments whose d counts requests.
+func startedMeans(onNew, onOld moments, need float64) bool {
+	return onNew.d >= need && onOld.d >= need && onNew.effective() >= startUsers && onOld.effective() >= startUsers
 }
 
 // decide turns evidence into a verdict.
@@ -188,27 +197,50 @@ func (j *judge) split() Split {
 	return s
 }
 
-// combine adds up the evidence of harm: sum_m w_m E_m against 1/alpha (statistics.md,
-// "Decisions"). Weight that belongs to nothing measured counts as evidence of 1.
-func (r *Report) combine(plan Plan) {
-	c := &r.Combined
-	c.Limit = -math.Log(plan.Alpha)
-	rest := 1.0
-	var logs, logWeights []float64
-	for _, f := range r.Findings {
-		w, counted := plan.Weights[f.Metric]
-		if !counted || w <= 0 {
-			continue
+// weighted is a metric that has a weight in the combined evidence.
+type weighted struct {
+	metric    Metric
+	logWeight float64
+}
+
+// weighted lists the metrics with a weight in the order of Metrics, and what is left of 1.
+func (p *Plan) weighted() (list []weighted, rest float64) {
+	rest = 1
+	for _, m := range Metrics() {
+		if w := p.Weights[m]; w > 0 {
+			list = append(list, weighted{m, math.Log(w)})
+			rest -= w
 		}
-		rest -= w
-		logs = append(logs, f.LogHarm)
-		logWeights = append(logWeights, math.Log(w))
+	}
+	return list, rest
+}
+
+// combineLogs is ln(sum_m w_m E_m). Weight that belongs to nothing measured counts as
+// evidence of 1, and so does what is left of the weights.
+func combineLogs(list []weighted, rest float64, logs []float64) float64 {
+	var buffer [10]float64
+	logWeights := buffer[:0]
+	for _, w := range list {
+		logWeights = append(logWeights, w.logWeight)
 	}
 	if rest > 1e-9 {
 		logs = append(logs, 0)
 		logWeights = append(logWeights, math.Log(rest))
 	}
-	c.LogE = mix(logWeights, logs)
+	return mix(logWeights, logs)
+}
+
+// combine adds up the evidence of harm: sum_m w_m E_m against 1/alpha (statistics.md,
+// "Decisions").
+func (r *Report) combine(plan Plan) {
+	c := &r.Combined
+	c.Limit = -math.Log(plan.Alpha)
+	list, rest := plan.weighted()
+	var logs []float64
+	for _, w := range list {
+		logs = append(logs, r.Finding(w.metric).LogHarm)
+	}
+	c.LogE = combineLogs(list, rest, logs)
 	c.Proven = c.LogE >= c.Limit
 	if !c.Proven {
 		return

@@ -15,26 +15,26 @@ type meanRule struct {
 	// rollback is the limit and safe the margin, as new's value relative to old's; 0
 	// if there is none. gain is what the estimate must show beyond that for safety.
 	rollback, safe, gain float64
-	test                 shiftTest
+	// worse has the shifts of harm, apart the distances from the margin of safety.
+	worse, apart *shiftTest
 }
 
-func (j *judge) rule(m Metric) meanRule {
-	p := j.plan
+func (p *Plan) rule(m Metric) meanRule {
 	switch m {
 	case ProcessingTime:
-		return meanRule{quantity: logTime, logarithms: true, rollback: p.RollbackTime, safe: p.SafeTime, test: slower}
+		return meanRule{quantity: logTime, logarithms: true, rollback: p.RollbackTime, safe: p.SafeTime, worse: &slowerLogs, apart: &shiftedLogs}
 	case MeanTime:
-		return meanRule{quantity: meanTime, rollback: p.RollbackTime, safe: p.SafeTime, test: slower}
+		return meanRule{quantity: meanTime, rollback: p.RollbackTime, safe: p.SafeTime, worse: &slower, apart: &shifted}
 	case Quality:
-		return meanRule{quantity: qualityMarks, lessIsWorse: true, rollback: p.RollbackQuality, safe: p.RollbackQuality, test: shifted}
+		return meanRule{quantity: qualityMarks, lessIsWorse: true, rollback: p.RollbackQuality, safe: p.RollbackQuality, worse: &shifted, apart: &shifted}
 	case F1, GoldF1:
-		r := meanRule{quantity: f1Score, lessIsWorse: true, rollback: p.RollbackF1, safe: 1, gain: p.SafeF1Gain, test: shifted}
+		r := meanRule{quantity: f1Score, lessIsWorse: true, rollback: p.RollbackF1, safe: 1, gain: p.SafeF1Gain, worse: &shifted, apart: &shifted}
 		if p.SafeF1Gain == 0 {
 			r.safe = p.RollbackF1
 		}
 		return r
 	default:
-		return meanRule{quantity: descriptionsPerText, lessIsWorse: true, test: shifted}
+		return meanRule{quantity: descriptionsPerText, lessIsWorse: true, worse: &shifted, apart: &shifted}
 	}
 }
 
@@ -47,13 +47,22 @@ type contrasts struct {
 	scale float64
 }
 
+func (r meanRule) contrasts(onNew, onOld moments, broken without) contrasts {
+	k := contrasts{meanRule: r, ratio: onNew.ratio() / onOld.ratio(), scale: onOld.ratio()}
+	k.at = func(c float64) contrast { return ratioContrast(onNew, onOld, c, broken) }
+	if r.logarithms {
+		k.ratio, k.scale = math.Exp(onNew.ratio()-onOld.ratio()), 1
+		k.at = func(c float64) contrast { return logContrast(onNew, onOld, c, broken) }
+	}
+	return k
+}
+
 func (k contrasts) harm() float64 {
 	c := k.at(1)
 	if k.lessIsWorse {
 		c = c.flip()
 	}
-	test := k.tests()
-	return test.logE(c, k.scale)
+	return k.worse.logE(c, k.scale)
 }
 
 func (k contrasts) safety() float64 {
@@ -64,23 +73,7 @@ func (k contrasts) safety() float64 {
 	if !k.lessIsWorse {
 		c = c.flip()
 	}
-	test := k.margins()
-	return test.logE(c, k.scale)
-}
-
-// tests are the shifts of harm, margins those of distance from the margin of safety.
-func (k contrasts) tests() shiftTest {
-	if k.logarithms {
-		return k.test.logs()
-	}
-	return k.test
-}
-
-func (k contrasts) margins() shiftTest {
-	if k.logarithms {
-		return shifted.logs()
-	}
-	return shifted
+	return k.apart.logE(c, k.scale)
 }
 
 func (k contrasts) past() bool {
@@ -98,7 +91,7 @@ func (k contrasts) shows() bool { return k.gain == 0 || k.ratio >= 1+k.gain }
 
 // mean judges a mean or a ratio of sums: statistics.md, C.
 func (j *judge) mean(m Metric) Finding {
-	rule := j.rule(m)
+	rule := j.plan.rule(m)
 	onNew, onOld := j.both(rule.quantity)
 	countNew, countOld := onNew, onOld
 	if m == F1 {
@@ -110,13 +103,7 @@ func (j *judge) mean(m Metric) Finding {
 		f.Verdict = NoData
 		return f
 	}
-	k := contrasts{meanRule: rule, ratio: onNew.ratio() / onOld.ratio(), scale: onOld.ratio()}
-	k.at = func(c float64) contrast { return ratioContrast(onNew, onOld, c, j.plan.broken) }
-	if rule.logarithms {
-		k.ratio, k.scale = math.Exp(onNew.ratio()-onOld.ratio()), 1
-		k.at = func(c float64) contrast { return logContrast(onNew, onOld, c, j.plan.broken) }
-	}
-	f.compareMeans(j.plan, k, f.started(true))
+	f.compareMeans(j.plan, rule.contrasts(onNew, onOld, j.plan.broken), f.started(true))
 	return f
 }
 
@@ -192,11 +179,9 @@ func (f *Finding) forecastMeans(plan Plan, k contrasts) {
 		worse = -1
 	}
 	n := float64(f.NewRequests)
-	tests := k.tests()
-	f.ToHarm = path{f.LogHarm, f.HarmLimit, tests.logWeights, tests.growth(shift(1, worse), k.scale, k.at(1).v, n), 1}.forecast(m, sd)
+	f.ToHarm = path{f.LogHarm, f.HarmLimit, k.worse.logWeights, k.worse.growth(shift(1, worse), k.scale, k.at(1).v, n), 1}.forecast(m, sd)
 	if k.safe > 0 {
-		margins := k.margins()
-		f.ToSafe = path{f.LogSafe, f.SafeLimit, margins.logWeights, margins.growth(shift(k.safe, -worse), k.scale, k.at(k.safe).v, n), 1}.forecast(m, sd)
+		f.ToSafe = path{f.LogSafe, f.SafeLimit, k.apart.logWeights, k.apart.growth(shift(k.safe, -worse), k.scale, k.at(k.safe).v, n), 1}.forecast(m, sd)
 	}
 }
 
@@ -219,7 +204,6 @@ func (j *judge) gold(pairs []GoldPair) Finding {
 		return &i
 	}
 	f.New, f.Old = own(s.new), own(s.old)
-	k := contrasts{meanRule: j.rule(GoldF1), at: s.contrast, ratio: s.new.ratio() / s.old.ratio(), scale: s.old.ratio()}
-	f.compareMeans(j.plan, k, f.started(true))
+	f.compareMeans(j.plan, s.contrasts(j.plan.rule(GoldF1)), f.started(true))
 	return f
 }

@@ -93,6 +93,11 @@ func (t *ratioTest) logFirst(f firstErrors, share float64) float64 {
 	return mix(t.logWeights, logs[:])
 }
 
+// logHarm is the logarithm of the evidence of more errors: (E_A1 + E_A2)/2.
+func (t *ratioTest) logHarm(s *ratioSums, phi float64, f firstErrors, share float64) float64 {
+	return mean(t.logE(s, phi), t.logFirst(f, share))
+}
+
 // pooled is the Mantel-Haenszel rate ratio over blocks: not fooled by what differs
 // between blocks.
 type pooled struct{ above, below float64 }

@@ -33,10 +33,14 @@ type one struct {
 	marks          outcome.Marks
 }
 
+// keyOf is a user's key (SplitMix64).
 func keyOf(user uint64) (key rollout.UserKey) {
-	r := rand.New(rand.NewPCG(user, 0x5eed))
-	binary.BigEndian.PutUint64(key[:8], r.Uint64())
-	binary.BigEndian.PutUint64(key[8:], r.Uint64())
+	for i := range 2 {
+		z := (2*user + uint64(i) + 1) * 0x9e3779b97f4a7c15
+		z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+		z = (z ^ z>>27) * 0x94d049bb133111eb
+		binary.BigEndian.PutUint64(key[8*i:], z^z>>31)
+	}
 	return key
 }
 
@@ -56,15 +60,19 @@ func (b *builder) add(o one) {
 	out := outcome.Outcome{
 		UserKey: key, Error: o.failed, Timeout: o.late, ProcessingTime: o.took, Descriptions: o.descriptions,
 	}
-	var t outcome.Tally
-	t.Add(&out)
 	cohort.Tally.Add(&out)
 	cohort.Marks[key[0]].Add(o.marks)
-	if minute := outcome.Minute(o.minute); minute >= b.window.SlowFrom {
-		block.Add(outcome.CountsOf(&t, b.window.SlowOver))
-	} else {
-		block.Add(outcome.CountsOf(&t, 0))
+	c := outcome.Counts{Requests: 1}
+	if o.failed {
+		c.Errors = 1
 	}
+	if o.late {
+		c.Timeouts = 1
+	}
+	if limit := b.window.SlowOver; limit > 0 && o.took > limit && outcome.Minute(o.minute) >= b.window.SlowFrom {
+		c.Slow = 1
+	}
+	block.Add(c)
 }
 
 func testPlan() Plan { return NewPlan(rollout.DefaultSettings(), rollout.EarlyTesting) }
