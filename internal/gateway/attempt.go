@@ -74,6 +74,8 @@ func (x *exchange) try(up *upstream, within time.Duration) *attempt {
 	if x.body.none || x.body.kept {
 		a.clock.start(within, a.cancel)
 	} else {
+		// The service may answer before it has read everything.
+		_ = control.EnableFullDuplex()
 		// The client may take its time with a body. The service's begins after it.
 		_ = control.SetReadDeadline(time.Now().Add(x.g.config.AnswerTimeout)) // a writer in a test may have none
 		a.clock.start(x.g.config.AnswerTimeout, a.cancel)
@@ -93,6 +95,9 @@ func (a *attempt) rewrite(pr *httputil.ProxyRequest) {
 	if a.x.body.kept {
 		// The client has sent its body: there is nothing to wait for.
 		pr.Out.Header.Del("Expect")
+	} else {
+		// The trailers come after the body, into the map of the client's request.
+		pr.Out.Trailer = a.x.r.Trailer
 	}
 }
 

@@ -48,7 +48,7 @@ func (b *body) keep() *problem {
 	}
 	_, err := buf.ReadFrom(io.LimitReader(b.r.Body, b.limit+1))
 	if err != nil {
-		return &problem{status: http.StatusBadRequest, code: "incomplete_body", detail: "the body did not arrive to its end", hint: "send as many bytes as Content-Length says, in good time", clients: true}
+		return &problem{status: http.StatusBadRequest, code: "incomplete_body", detail: "the body did not arrive to its end", hint: "send as many bytes as Content-Length says, in good time", ends: true}
 	}
 	_ = control.SetReadDeadline(time.Time{})
 	if int64(buf.Len()) > b.limit {

@@ -111,7 +111,7 @@ func (x *exchange) fail(a *attempt) {
 	p := &problem{status: http.StatusBadGateway, code: "upstream_failed", detail: "the service could not be reached or broke off"}
 	switch a.reason() {
 	case reasonCanceled:
-		p = &problem{status: http.StatusBadRequest, code: "incomplete_body", detail: "the request did not arrive to its end", clients: true}
+		p = &problem{status: http.StatusBadRequest, code: "incomplete_body", detail: "the request did not arrive to its end", ends: true}
 	case reasonTimeout:
 		p = &problem{status: http.StatusGatewayTimeout, code: "upstream_timeout", detail: "the service did not answer in time"}
 	case reasonSaturated:

@@ -29,7 +29,7 @@ var forwarded = []string{"Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-
 // Transfer-Encoding other than chunked, spaces before a colon, control characters.
 func (g *Gateway) checkHead(r *http.Request) *problem {
 	if r.Method == http.MethodConnect {
-		return &problem{status: http.StatusMethodNotAllowed, code: "method_not_allowed", detail: "the gateway opens no tunnels"}
+		return &problem{status: http.StatusMethodNotAllowed, code: "method_not_allowed", detail: "the gateway opens no tunnels", ends: true}
 	}
 	for name := range r.Header {
 		for _, guarded := range g.guarded {

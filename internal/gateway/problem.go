@@ -12,7 +12,7 @@ type problem struct {
 	status             int
 	code, detail, hint string
 	retryAfter         int  // seconds; none if 0
-	clients            bool // the client broke off; the connection is of no more use
+	ends               bool // the connection: what follows on it is not another request
 }
 
 func (p *problem) write(w http.ResponseWriter) {
@@ -23,7 +23,7 @@ func (p *problem) write(w http.ResponseWriter) {
 	if p.retryAfter > 0 {
 		h.Set("Retry-After", strconv.Itoa(p.retryAfter))
 	}
-	if p.clients {
+	if p.ends {
 		h.Set("Connection", "close")
 	}
 	body, err := json.Marshal(struct {
