@@ -16,6 +16,7 @@ type commands struct {
 	Status          statusCmd          `cmd:"" group:"look" help:"Show where the rollout stands."`
 	Metrics         metricsCmd         `cmd:"" group:"look" help:"Show what was measured of the two architectures."`
 	Recommendations recommendationsCmd `cmd:"" group:"look" help:"Show what to do next, and why."`
+	Alerts          alertsCmd          `cmd:"" group:"look" help:"List what is wrong."`
 	History         historyCmd         `cmd:"" group:"look" help:"List the changes of stage, newest first."`
 	Audit           auditCmd           `cmd:"" group:"look" help:"List and verify the audit trail."`
 	VerifyBound     verifyBoundCmd     `cmd:"" group:"look" help:"Prove on your database that a rollback holds within the lease, whatever the network does."`
@@ -45,6 +46,7 @@ type commands struct {
 	Demo       demoCmd       `cmd:"" group:"run" help:"See a whole rollout on real texts, from 0 % to a rollback."`
 	Serve      serveCmd      `cmd:"" group:"run" help:"Serve the API, the decisions and the extraction."`
 	Gateway    gatewayCmd    `cmd:"" group:"run" help:"Stand in front of two HTTP services and send each user to his cohort's."`
+	Notify     notifyCmd     `cmd:"" group:"run" help:"Try the notifiers of a configuration file."`
 	Migrate    migrateCmd    `cmd:"" group:"run" help:"Create or upgrade the database's schema."`
 	Completion completionCmd `cmd:"" group:"run" help:"Print a completion script for a shell."`
 	Version    versionCmd    `cmd:"" group:"run" help:"Print the version."`

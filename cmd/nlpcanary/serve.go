@@ -3,10 +3,12 @@ package main
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/nlpcanary/nlpcanary/internal/config"
+	"github.com/nlpcanary/nlpcanary/internal/notify"
 	"github.com/nlpcanary/nlpcanary/internal/server"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -76,11 +78,15 @@ func (cmd serveCmd) run(ctx context.Context, s *session, override func(*config.C
 	if err != nil {
 		return err
 	}
+	notifiers, err := notify.New(file.Notifiers)
+	if err != nil {
+		return fmt.Errorf("making the notifiers: %w", err)
+	}
 	orders, stop := breakGlassOrders()
 	defer stop()
 	return server.Run(ctx, server.Config{
 		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
-		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gateway: front,
+		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gateway: front, Notifiers: notifiers,
 		StateDir:   cmp.Or(cmd.StateDir, s.env.get("NLPCANARY_STATE_DIR")),
 		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
 	})
@@ -93,7 +99,7 @@ func configuration(path string) (config.Config, error) {
 	}
 	file, err := config.Load(path)
 	if err != nil {
-		return config.Config{}, &failure{exit: exitUsage, code: "invalid_arguments", message: err.Error(), hint: "docs/architectures.md shows what the file holds", err: err}
+		return config.Config{}, &failure{exit: exitUsage, code: "invalid_arguments", message: err.Error(), hint: "docs/architectures.md and docs/alerts.md show what the file holds", err: err}
 	}
 	return file, nil
 }

@@ -1,39 +1,42 @@
-// Package advisor says what a person should do next with a rollout. It is pure:
-// it is given the state and what was measured, fetches nothing and changes nothing.
+// Package advisor says what a person should do next with a rollout, from the state
+// and the evidence. It fetches nothing by itself and changes nothing.
 //
 // # Invariants
 //
-//   - There is advice at every stage, 100 % included, and with no data at all.
+//   - There is one action at every stage, 100 % included, and with no data at all.
+//   - A hard rollback comes first, and nothing masks it; then what speaks for holding;
+//     then an advance, if everything is proven safe and the soak is over; else it is
+//     to wait. An expired timer never ships anything.
 //   - What is not measured is said to be not measured; it is never taken for good.
-//   - A difference between two averages is an observation, not a proof: it can
-//     advise to hold and look, never to advance. Evidence that holds however often
-//     it is looked at is not judged by this package yet.
+//   - Stages are never skipped, nor their soak times.
 package advisor
 
 import (
-	"fmt"
+	"strings"
 	"time"
 
+	"github.com/nlpcanary/nlpcanary/internal/evidence"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-// Risk is how dangerous the rollout looks.
+// Risk is how probable it is that the new architecture is past a rollback limit: a
+// forecast, not a proof.
 type Risk string
 
-// The levels of risk. Unknown is no low risk: nothing was measured.
+// The levels of risk, by that probability. Unknown is no low risk: nothing was measured.
 const (
-	RiskLow      Risk = "low"
-	RiskMedium   Risk = "medium"
-	RiskHigh     Risk = "high"
-	RiskCritical Risk = "critical"
+	RiskLow      Risk = "low"      // less than 5 %
+	RiskMedium   Risk = "medium"   // less than 25 %
+	RiskHigh     Risk = "high"     // less than 75 %
+	RiskCritical Risk = "critical" // 75 % or more, or harm is proven
 	RiskUnknown  Risk = "unknown"
 )
 
 // Kind is what a piece of advice tells to do.
 type Kind string
 
-// The kinds of advice.
+// The kinds of advice. Info is never the action.
 const (
 	KindRollback Kind = "rollback"
 	KindHold     Kind = "hold"
@@ -53,17 +56,6 @@ const (
 	PriorityLow      Priority = "low"
 )
 
-// Measured is what is known of one cohort. The zero value is a cohort of which
-// nothing was measured.
-type Measured struct {
-	Summary outcome.Summary
-	Labels  outcome.Labels
-	// Labelled is how many texts the labels are of.
-	Labelled int64
-}
-
-func (m Measured) nothing() bool { return m.Summary.Total == 0 }
-
 // Item is one piece of advice.
 type Item struct {
 	Kind     Kind
@@ -71,101 +63,102 @@ type Item struct {
 	Message  string
 }
 
-// Advice is what to do, the most urgent first.
+// Advice is what to do.
 type Advice struct {
-	Risk  Risk
+	// Action is the one thing to do.
+	Action Kind
+	// Why is its reason in a sentence or two.
+	Why  string
+	Risk Risk
+	// Probability is the one that Risk stands for; nil if nothing was measured.
+	Probability *float64
+	// Items are all pieces of advice, the action first.
 	Items []Item
+	// NextStage is where an advance would go; nil if there is none.
+	NextStage *rollout.Stage
+	// Prediction is when this stage will be decided; nil if that cannot be said.
+	Prediction *Prediction
+	// Caveat is what one must know to read the numbers rightly.
+	Caveat string
+	// Learned is on how many finished rollouts the forecasts rest; 0 for defaults.
+	Learned int
 }
 
-// Recommend advises on a rollout in this state at this time, given what was
-// measured of its cohorts since the present split of users began.
-func Recommend(state rollout.State, at time.Time, control, canary Measured) Advice {
-	seen := observe(control, canary)
-	c := situation{state, at, control, canary, len(seen) > 0}
-	a := Advice{Risk: c.risk(), Items: seen}
-	for _, advise := range []func() (Item, bool){c.killSwitch, c.latch, c.data, c.stage} {
-		if item, applies := advise(); applies {
-			a.Items = append(a.Items, item)
+// Prediction is the time until the evidence decides.
+type Prediction struct {
+	// Harm says that a rollback is the likelier end; else it is an advance.
+	Harm bool
+	// Metric is the one that decides.
+	Metric string
+	// Requests on new, from now on: the median, and the ends of an 80 % band. A band
+	// that is open has an infinite High.
+	Requests, LowRequests, HighRequests float64
+	// Median, Low and High are the same in time at the present rate of requests; 0 if
+	// there is none, and High is 0 for an open band.
+	Median, Low, High time.Duration
+}
+
+// Input is what advice follows from.
+type Input struct {
+	State  rollout.State
+	At     time.Time
+	Window outcome.Window // of the present epoch
+	Report evidence.Report
+	// Learned is on how many finished rollouts the report's priors rest.
+	Learned int
+}
+
+// Recommend advises on a rollout.
+func Recommend(in Input) Advice {
+	c := situation{Input: in}
+	a := Advice{Learned: in.Learned, Caveat: c.caveat(), Prediction: c.predict()}
+	a.Risk, a.Probability = c.risk()
+	if r := in.State.Rollout; r.Stage < rollout.FullRollout && !r.Finalised {
+		next := r.Stage + 1
+		a.NextStage = &next
+	}
+	for _, decide := range []func() (Item, bool){c.rollback, c.hold, c.advance} {
+		if item, applies := decide(); applies {
+			a.Items = []Item{item}
+			break
 		}
 	}
+	if a.Items == nil {
+		a.Items = []Item{c.wait(a.Prediction)}
+	}
+	a.Action, a.Why = a.Items[0].Kind, strings.TrimPrefix(a.Items[0].Message, "Roll back. ")
+	a.Items = append(a.Items, c.findings()...)
+	a.Items = append(a.Items, c.remarks()...)
 	return a
 }
 
-// situation is what advice follows from.
-type situation struct {
-	state           rollout.State
-	at              time.Time
-	control, canary Measured
-	observed        bool // a difference past a threshold
-}
+// situation is an input, with what can be asked of it.
+type situation struct{ Input }
 
-// risk never says more than what was seen allows.
-func (c situation) risk() Risk {
-	switch {
-	case c.canary.nothing():
-		return RiskUnknown
-	case c.state.EffectivePercentage() == 0:
-		return RiskLow // nobody is on new
-	case c.observed:
-		return RiskHigh
+// exposed reports whether users are on new now.
+func (c situation) exposed() bool { return c.State.EffectivePercentage() > 0 }
+
+func (c situation) served(v rollout.Variant) int64 {
+	if v == rollout.New {
+		return c.Window.New.Tally.Total().Requests
 	}
-	return RiskMedium
+	return c.Window.Old.Tally.Total().Requests
 }
 
-func (c situation) killSwitch() (Item, bool) {
-	return Item{KindHold, PriorityHigh,
-			"The kill switch " + rollout.KillSwitch + " is off: everyone is on the old architecture whatever the stage. Find out why it was switched off before enabling it."},
-		!c.state.NewArchitectureEnabled()
-}
-
-func (c situation) latch() (Item, bool) {
-	r := c.state.Rollout
-	return Item{KindHold, PriorityHigh,
-		fmt.Sprintf("%s rolled back to stage %d %s at %s: nothing automatic advances until a person does. Advance once the cause is found and mended.",
-			r.UpdatedBy, r.Stage, r.Stage, r.UpdatedAt.Format(time.RFC3339))}, r.Latched
-}
-
-func (c situation) data() (Item, bool) {
-	percentage := c.state.EffectivePercentage()
-	item := Item{Kind: KindHold, Priority: PriorityMedium}
+// risk never says more than what was measured allows, and never less than what is proven.
+func (c situation) risk() (Risk, *float64) {
+	p := c.Report.Risk
 	switch {
-	case c.control.nothing() && c.canary.nothing():
-		item.Message = "Nothing was measured since the present split of users began, so there is nothing to judge by."
-		if percentage == 0 || percentage == 100 {
-			item.Kind, item.Priority = KindInfo, PriorityLow
-		}
-	case c.canary.nothing() && percentage > 0:
-		item.Message = fmt.Sprintf("Nothing was measured on the new architecture, although %d %% of users should be on it. Check that their requests arrive.", percentage)
-	case c.control.nothing() && percentage > 0 && percentage < 100:
-		item.Message = "Nothing was measured on the old architecture, so there is nothing to compare the new one with."
-	case c.control.nothing() && percentage == 100:
-		item = Item{KindInfo, PriorityLow, "There is no control cohort at 100 %: the new architecture is compared with nothing."}
-	default:
-		return Item{}, false
+	case c.Report.Combined.Rollback:
+		return RiskCritical, p
+	case p == nil:
+		return RiskUnknown, nil
+	case *p >= .75:
+		return RiskCritical, p
+	case *p >= .25 || c.Report.Combined.Proven:
+		return RiskHigh, p
+	case *p >= .05:
+		return RiskMedium, p
 	}
-	return item, true
-}
-
-// stage says when, by the stage alone, one could go on.
-func (c situation) stage() (Item, bool) {
-	r := c.state.Rollout
-	left := c.state.SoakEndsAt().Sub(c.at)
-	switch {
-	case r.Finalised:
-		return Item{KindInfo, PriorityLow, fmt.Sprintf("The rollout %q is finalised. Start the next one when there is a new architecture to roll out.", r.Name)}, true
-	case !c.state.NewArchitectureEnabled():
-		return Item{}, false // nothing to move on to
-	case r.Stage == rollout.FullRollout && c.observed:
-		return Item{KindInfo, PriorityLow, "The rollout is complete; finalise it only once what was observed is explained. Rolling back stays possible until then, and after."}, true
-	case r.Stage == rollout.FullRollout:
-		return Item{KindInfo, PriorityLow, "The rollout is complete: everyone is on the new architecture. Finalise it once the old architecture is no longer needed; until then, keep it running so that a rollback has somewhere to go."}, true
-	case left > 0:
-		return Item{KindWait, PriorityMedium, fmt.Sprintf("Stage %d %s should stand for %s; %s are left, until %s.",
-			r.Stage, r.Stage, rollout.Span(c.state.Settings.SoakOf(r.Stage)), rollout.Span(left), c.state.SoakEndsAt().Format(time.RFC3339))}, true
-	case c.observed || r.Latched || (c.canary.nothing() && c.state.EffectivePercentage() > 0):
-		return Item{}, false // the advice to hold stands
-	}
-	next := r.Stage + 1
-	return Item{KindInfo, PriorityMedium, fmt.Sprintf("Stage %d %s has stood for %s. A person may advance to stage %d %s (%d %%); the evidence is not judged yet, so look at the metrics first.",
-		r.Stage, r.Stage, rollout.Span(c.state.Settings.SoakOf(r.Stage)), next, next, next.Percentage())}, true
+	return RiskLow, p
 }

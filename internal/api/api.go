@@ -132,6 +132,8 @@ func New(config Config) (*API, error) {
 	a.huma = huma.NewAPI(description(config.Version), humaRoutes{a})
 	a.rolloutRoutes()
 	a.metricsRoutes()
+	a.recommendationRoutes()
+	a.alertRoutes()
 	a.flagRoutes()
 	a.overrideRoutes()
 	a.tokenRoutes()

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 
-	"github.com/nlpcanary/nlpcanary/internal/advisor"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -14,8 +13,6 @@ func (a *API) metricsRoutes() {
 	handle(a, route{method: "GET", path: canary + "metrics", id: "metrics", needs: rollout.View,
 		summary: "What was measured of each architecture",
 		about:   "What has not been measured is null. Users pinned by an override, and texts served while the kill switch was off or the state stale, are in neither cohort."}, a.measured)
-	handle(a, route{method: "GET", path: canary + "recommendations", id: "recommendations", needs: rollout.View,
-		summary: "What to do next, and why"}, a.recommendations)
 }
 
 type metricsInput struct {
@@ -45,8 +42,10 @@ func (a *API) measured(ctx context.Context, in *metricsInput) (*metricsOutput, e
 
 // cohort is what is known of the users on one architecture.
 type cohort struct {
-	advisor.Measured
-	quality *float64 // mean mark, 1 to 10
+	outcome.Summary
+	labels   outcome.Labels
+	labelled int64    // texts
+	quality  *float64 // mean mark, 1 to 10
 }
 
 func (a *API) measure(ctx context.Context, query store.OutcomeQuery) (old, canary cohort, err error) {
@@ -64,7 +63,7 @@ func cohortOf(c outcome.Cohort) cohort {
 	for _, marks := range c.Marks {
 		sum.Add(marks)
 	}
-	m.Labels, m.Labelled = sum.Labels, sum.Labelled
+	m.labels, m.labelled = sum.Labels, sum.Labelled
 	if sum.Rated > 0 {
 		mean := float64(sum.Quality) / float64(sum.Rated)
 		m.quality = &mean
@@ -83,11 +82,11 @@ func (a *API) window(ctx context.Context, query store.OutcomeQuery) (outcome.Win
 func architecture(name string, m cohort) ArchitectureMetrics {
 	s := m.Summary
 	return ArchitectureMetrics{
-		Name: name, F1Score: m.Labels.F1(), Precision: m.Labels.Precision(), Recall: m.Labels.Recall(),
+		Name: name, F1Score: m.labels.F1(), Precision: m.labels.Precision(), Recall: m.labels.Recall(),
 		AvgQualityScore: m.quality, AvgProcessingTimeMS: s.AvgMS,
 		P50ProcessingTimeMS: s.P50MS, P95ProcessingTimeMS: s.P95MS, P99ProcessingTimeMS: s.P99MS,
 		ErrorRate: s.ErrorRate, TimeoutRate: s.TimeoutRate, TotalProcessed: s.Total,
-		Descriptions: s.Descriptions, Labelled: m.Labelled, Users: s.Users,
+		Descriptions: s.Descriptions, Labelled: m.labelled, Users: s.Users,
 	}
 }
 
@@ -99,28 +98,4 @@ func (a *API) flush(ctx context.Context) {
 	if err := a.config.Flush(ctx); err != nil {
 		a.log.DebugContext(ctx, "outcomes are not stored yet", "error", err)
 	}
-}
-
-type recommendationsOutput struct{ Body Recommendations }
-
-func (a *API) recommendations(ctx context.Context, _ *struct{}) (*recommendationsOutput, error) {
-	state, err := a.config.Store.State(ctx)
-	if err != nil {
-		return nil, err
-	}
-	r := state.Rollout
-	old, canary, err := a.measure(ctx, store.OutcomeQuery{Rollout: r.Name, Epoch: r.Epoch})
-	if err != nil {
-		return nil, err
-	}
-	advice := advisor.Recommend(state, a.now(), old.Measured, canary.Measured)
-	body := Recommendations{
-		CurrentStage: int(r.Stage), CurrentPercentage: int(r.Percentage), RiskLevel: string(advice.Risk),
-		Recommendations: []Recommendation{}, Timestamp: a.now().UTC(),
-		MetricsSummary: MetricsSummary{architecture(r.OldName, old), architecture(r.NewName, canary)},
-	}
-	for _, one := range advice.Items {
-		body.Recommendations = append(body.Recommendations, Recommendation{string(one.Kind), string(one.Priority), one.Message})
-	}
-	return &recommendationsOutput{Body: body}, nil
 }

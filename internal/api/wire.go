@@ -187,12 +187,23 @@ type Change struct {
 
 // Recommendations answers GET /api/v1/admin/nlp-canary/recommendations.
 type Recommendations struct {
-	CurrentStage      int              `json:"current_stage"`
-	CurrentPercentage int              `json:"current_percentage"`
-	RiskLevel         string           `json:"risk_level" enum:"low,medium,high,critical,unknown"`
-	Recommendations   []Recommendation `json:"recommendations"`
-	MetricsSummary    MetricsSummary   `json:"metrics_summary"`
-	Timestamp         time.Time        `json:"timestamp"`
+	CurrentStage      int      `json:"current_stage"`
+	CurrentPercentage int      `json:"current_percentage"`
+	RiskLevel         string   `json:"risk_level" enum:"low,medium,high,critical,unknown" doc:"By risk_probability: below 5 % low, below 25 % medium, below 75 % high, else critical."`
+	RiskProbability   *float64 `json:"risk_probability" doc:"The probability that new is past a rollback limit in some metric: a forecast, not a proof."`
+	// Action is the one thing to do, Why its reason.
+	Action          string           `json:"action" enum:"rollback,hold,advance,wait"`
+	Why             string           `json:"why"`
+	Recommendations []Recommendation `json:"recommendations" doc:"The action first."`
+	Verdicts        []Verdict        `json:"verdicts"`
+	Combined        Combined         `json:"combined"`
+	Split           Split            `json:"split"`
+	Prediction      *Prediction      `json:"prediction" doc:"When this stage will be decided; null if that cannot be said."`
+	NextStage       *int             `json:"next_stage"`
+	LearnedFrom     int              `json:"learned_from" doc:"The number of finished rollouts that forecasts rest on; 0 for default assumptions."`
+	Caveat          string           `json:"caveat"`
+	MetricsSummary  MetricsSummary   `json:"metrics_summary"`
+	Timestamp       time.Time        `json:"timestamp"`
 }
 
 // Recommendation is one piece of advice.
@@ -200,6 +211,84 @@ type Recommendation struct {
 	Type     string `json:"type" enum:"rollback,hold,advance,wait,info"`
 	Priority string `json:"priority" enum:"critical,high,medium,low"`
 	Message  string `json:"message"`
+}
+
+// Verdict is what the evidence says of one metric.
+type Verdict struct {
+	Metric  string   `json:"metric"`
+	Verdict string   `json:"verdict" enum:"HARM,WORSE,SAFE,UNDECIDED,NO_DATA"`
+	Message string   `json:"message"`
+	Reasons []string `json:"reasons"`
+	// Old and New are in the metric's own unit, Difference is new less old, Change new
+	// relative to old less 1.
+	Old        *Interval `json:"old"`
+	New        *Interval `json:"new"`
+	Difference *Interval `json:"difference"`
+	Change     *Interval `json:"change"`
+	// The natural logarithms of the e-values, and what they must reach.
+	LogEHarm     float64  `json:"log_e_harm"`
+	HarmLimit    float64  `json:"harm_limit"`
+	LogESafe     float64  `json:"log_e_safe"`
+	SafeLimit    float64  `json:"safe_limit"`
+	DesignEffect float64  `json:"design_effect" doc:"By how much requests of the same users inflate the variance."`
+	OldRequests  int64    `json:"old_requests"`
+	NewRequests  int64    `json:"new_requests"`
+	OldUsers     float64  `json:"old_effective_users" doc:"How many equally busy users the requests are worth."`
+	NewUsers     float64  `json:"new_effective_users"`
+	Risk         *float64 `json:"risk_probability"`
+}
+
+// Interval is an estimate with bounds that hold at every look at once, at 95 %. A bound
+// that the data does not give is null.
+type Interval struct {
+	Estimate *float64 `json:"estimate"`
+	Low      *float64 `json:"low"`
+	High     *float64 `json:"high"`
+}
+
+// Combined is the evidence of harm over all metrics.
+type Combined struct {
+	LogE    float64 `json:"log_e"`
+	Limit   float64 `json:"limit"`
+	Proven  bool    `json:"proven"`
+	Trigger string  `json:"trigger,omitempty" doc:"The metric that the proof rests on."`
+}
+
+// Split is the test of whether users are split as designed.
+type Split struct {
+	Share    float64 `json:"share" doc:"Of users that should be on new; 0 if there is no single one."`
+	OldUsers int64   `json:"old_users"`
+	NewUsers int64   `json:"new_users"`
+	LogE     float64 `json:"log_e"`
+	Limit    float64 `json:"limit"`
+	Mismatch bool    `json:"mismatch"`
+}
+
+// Prediction is when the evidence decides.
+type Prediction struct {
+	Outcome string `json:"outcome" enum:"rollback,advance"`
+	Metric  string `json:"metric" doc:"The one that decides."`
+	// Requests on new from now on: the median and an 80 % band, whose end may be open.
+	Requests Interval `json:"requests"`
+	// Seconds at the present rate of requests; null if there are none.
+	Seconds *Interval `json:"seconds"`
+}
+
+// Alerts answers GET /api/v1/admin/nlp-canary/alerts.
+type Alerts struct {
+	Alerts    []Alert   `json:"alerts"`
+	Timestamp time.Time `json:"timestamp"`
+}
+
+// Alert is something that is wrong, or was.
+type Alert struct {
+	Rule       string     `json:"rule"`
+	Subject    string     `json:"subject" doc:"What it is about, such as an instance or a metric; may be empty."`
+	Severity   string     `json:"severity" enum:"info,warning,critical"`
+	Summary    string     `json:"summary"`
+	Firing     bool       `json:"firing"`
+	Since      time.Time  `json:"since"`
+	ResolvedAt *time.Time `json:"resolved_at"`
 }
 
 // MetricsSummary is the metrics that a recommendation rests on.

@@ -10,12 +10,15 @@ import (
 	"github.com/goccy/go-yaml"
 	"github.com/goccy/go-yaml/ast"
 	"github.com/goccy/go-yaml/parser"
+
+	"github.com/nlpcanary/nlpcanary/internal/notify"
 )
 
 // Config is what the file says.
 type Config struct {
 	Architectures Architectures `yaml:"architectures"`
 	Gateway       *Gateway      `yaml:"gateway"` // none if nil
+	Notifiers     notify.Config `yaml:"notifiers"`
 }
 
 // maxFile bounds what is read of a file, in bytes.
@@ -81,6 +84,9 @@ func Parse(name string, raw []byte) (Config, error) {
 		if err := c.Gateway.check(place{tree, "$.gateway"}); err != nil {
 			return Config{}, inFile(name, err)
 		}
+	}
+	if _, err := notify.New(c.Notifiers); err != nil {
+		return Config{}, inFile(name, place{tree, "$.notifiers"}.refuse("%s", err))
 	}
 	return c, nil
 }

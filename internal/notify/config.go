@@ -104,7 +104,7 @@ func (b *builder) at(kind string, index int) { b.kind, b.index = kind, index }
 func (b *builder) add(n Notifier) { b.list = append(b.list, n) }
 
 func (b *builder) fail(field, why string) {
-	b.wrong = append(b.wrong, fmt.Errorf("notifiers.%s[%d].%s: %s", b.kind, b.index, field, why))
+	b.wrong = append(b.wrong, fmt.Errorf("%s[%d].%s: %s", b.kind, b.index, field, why))
 }
 
 func (b *builder) name(given string) string {

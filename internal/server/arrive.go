@@ -94,8 +94,10 @@ func serveWithout(f *front, config Config, cause error, arrived <-chan arrival) 
 	plane := startDataPlane(absent, config, f.listener.Addr().String())
 	defer plane.close() //nolint:errcheck // it has nothing to ship, and was on no list
 	stop := plane.obey(config.BreakGlass)
-	face, err := plane.face(absent, config)
+	watch := startWatch(absent, plane, config)
+	face, err := plane.face(absent, config, watch)
 	if err != nil {
+		watch.end(false)
 		stop()
 		return arrival{}, false, err
 	}
@@ -103,5 +105,6 @@ func serveWithout(f *front, config Config, cause error, arrived <-chan arrival) 
 	config.announce(f, absent, config.AdminToken)
 	f.show(face)
 	a = <-arrived
+	watch.end(a.err == nil)
 	return a, stop(), a.err
 }

@@ -21,6 +21,8 @@ import (
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/api"
 	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/guardian"
+	"github.com/nlpcanary/nlpcanary/internal/notify"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -65,6 +67,11 @@ type Config struct {
 	Ready func(url, adminToken string)
 	// Gateway, if set, stands in front of two services as well.
 	Gateway *Gateway
+	// Notifiers get the guardian's alerts.
+	Notifiers []notify.Notifier
+	// GuardianEvery is the time between two looks of the guardian;
+	// guardian.DefaultEvery if 0.
+	GuardianEvery time.Duration
 	// BreakGlass, if set, delivers break-glass orders: true sends everyone to old on
 	// this instance, false ends that.
 	BreakGlass <-chan bool
@@ -100,10 +107,12 @@ func Run(ctx context.Context, config Config) error {
 	defer st.Close() //nolint:errcheck // nothing is left to write
 	plane := startDataPlane(st, config, listener.Addr().String())
 	defer plane.end()
+	watch := startWatch(st, plane, config)
+	defer watch.end(false)
 	plane.follower.BreakGlass(brokenGlass)
 	stop := plane.obey(config.BreakGlass)
 	defer stop()
-	face, err := plane.face(st, config)
+	face, err := plane.face(st, config, watch)
 	if err != nil {
 		return err
 	}
@@ -131,6 +140,7 @@ type dataPlane struct {
 	dispatcher *dispatch.Dispatcher
 	recorder   *outcome.Set
 	registry   *prometheus.Registry
+	instance   string
 	shipper    *shipper
 	sealer     *outcome.Sealer
 	keyer      rollout.Keyer
@@ -141,10 +151,10 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 	secrets := st.Secrets()
 	instance := newInstanceID()
 	p := &dataPlane{
-		sealer: outcome.NewSealer(secrets.OutcomeID),
-		keyer:  rollout.NewKeyer(secrets.UserKey),
-		log:    config.Logger,
-
+		instance: instance,
+		sealer:   outcome.NewSealer(secrets.OutcomeID),
+		keyer:    rollout.NewKeyer(secrets.UserKey),
+		log:      config.Logger,
 		registry: prometheus.NewRegistry(),
 	}
 	reconcile := make(chan struct{}, 1)
@@ -176,10 +186,13 @@ func orBuiltin(e, builtin extract.Extractor) extract.Extractor {
 }
 
 // face is the API over the data plane.
-func (p *dataPlane) face(st *store.Store, config Config) (*face, error) {
+func (p *dataPlane) face(st *store.Store, config Config, w *watch) (*face, error) {
 	stopping := make(chan struct{})
 	apiConfig := p.apiConfig(st, config)
 	apiConfig.Stopping = stopping
+	if err := apiConfig.Registry.Register(guardian.Collector(w.guardian, w.hub)); err != nil {
+		return nil, fmt.Errorf("registering the guardian's metrics: %w", err)
+	}
 	answers, err := api.New(apiConfig)
 	if err != nil {
 		return nil, err
@@ -265,14 +278,17 @@ func memoryFile(config Config, st *store.Store) string {
 // newInstanceID names one run of a process: the host, and random digits so that
 // two runs on one host are never taken for each other.
 func newInstanceID() string {
-	host, err := os.Hostname()
-	if err != nil || host == "" {
-		host = "instance"
-	}
-	if short, _, cut := strings.Cut(host, "."); cut {
-		host = short
-	}
 	var random [4]byte
 	_, _ = rand.Read(random[:]) // never fails (crypto/rand documents it)
-	return host + "-" + hex.EncodeToString(random[:])
+	return hostName() + "-" + hex.EncodeToString(random[:])
+}
+
+// hostName is the host's name without its domain.
+func hostName() string {
+	host, err := os.Hostname()
+	if err != nil || host == "" {
+		return "instance"
+	}
+	short, _, _ := strings.Cut(host, ".")
+	return short
 }
