@@ -76,9 +76,8 @@ func (n *notebook) talk(c net.Conn) {
 		if chunked > 1 || (chunked == 1 && length >= 0) {
 			n.stumble("two framings")
 		}
-		body := make([]byte, max(length, 0))
+		var body []byte
 		if chunked == 1 {
-			body = nil
 			for {
 				size := 0
 				head, err := r.ReadString('\n')
@@ -99,8 +98,11 @@ func (n *notebook) talk(c net.Conn) {
 				}
 				body = append(body, chunk[:size]...)
 			}
-		} else if _, err := io.ReadFull(r, body); err != nil {
-			return
+		} else if length > 0 {
+			body = make([]byte, length)
+			if _, err := io.ReadFull(r, body); err != nil {
+				return
+			}
 		}
 		method, rest, _ := strings.Cut(line, " ")
 		path, _, _ := strings.Cut(rest, " ")

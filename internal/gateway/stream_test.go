@@ -34,7 +34,7 @@ var echoes = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 })
 
 // openSocket shakes hands as a WebSocket's client.
-func (s *stand) openSocket() (net.Conn, *bufio.Reader, *http.Response) {
+func (s *stand) openSocket() (net.Conn, *bufio.Reader, answer) {
 	s.t.Helper()
 	conn := s.raw()
 	fmt.Fprint(conn, "GET /ws HTTP/1.1\r\nHost: h\r\nX-User-Id: u\r\nConnection: keep-alive, Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGVzdA==\r\n\r\n")
@@ -43,15 +43,16 @@ func (s *stand) openSocket() (net.Conn, *bufio.Reader, *http.Response) {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return conn, r, resp
+	defer resp.Body.Close() // a 101 has none: what follows is the connection's
+	return conn, r, answer{status: resp.StatusCode, header: resp.Header}
 }
 
 // A WebSocket passes; when its user is taken back, it ends, and the next one is on old.
 func TestWebSockets(t *testing.T) {
 	s := newStand(t, echoes, echoes, nil)
-	conn, r, resp := s.openSocket()
-	if resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Nlpcanary-Architecture") != "new" || resp.Header.Get("Sec-WebSocket-Accept") != "x" {
-		t.Fatalf("status %d, headers %v", resp.StatusCode, resp.Header)
+	conn, r, got := s.openSocket()
+	if got.status != http.StatusSwitchingProtocols || got.header.Get("Nlpcanary-Architecture") != "new" || got.header.Get("Sec-WebSocket-Accept") != "x" {
+		t.Fatalf("status %d, headers %v", got.status, got.header)
 	}
 	for _, word := range []string{"first", "second"} {
 		fmt.Fprint(conn, word)
@@ -67,8 +68,8 @@ func TestWebSockets(t *testing.T) {
 	if _, err := r.ReadByte(); !errors.Is(err, io.EOF) {
 		t.Errorf("after the rollback: %v, want the end", err)
 	}
-	if _, _, resp = s.openSocket(); resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Nlpcanary-Architecture") != "old" {
-		t.Errorf("status %d, headers %v; want old", resp.StatusCode, resp.Header)
+	if _, _, got = s.openSocket(); got.status != http.StatusSwitchingProtocols || got.header.Get("Nlpcanary-Architecture") != "old" {
+		t.Errorf("status %d, headers %v; want old", got.status, got.header)
 	}
 	eventually(t, "the slot is free", func() bool { return s.metric("nlpcanary_gateway_in_flight", "new") == 0 })
 	if n := s.counted(rollout.New).Total(); n.Requests != 1 || n.Errors != 0 {
@@ -79,8 +80,8 @@ func TestWebSockets(t *testing.T) {
 // Whom new refuses a WebSocket by an error, old gives one.
 func TestAWebSocketFallsBack(t *testing.T) {
 	s := newStand(t, echoes, http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(500) }), nil)
-	if _, _, resp := s.openSocket(); resp.StatusCode != http.StatusSwitchingProtocols || resp.Header.Get("Nlpcanary-Fallback") != "status" {
-		t.Errorf("status %d, headers %v", resp.StatusCode, resp.Header)
+	if _, _, got := s.openSocket(); got.status != http.StatusSwitchingProtocols || got.header.Get("Nlpcanary-Fallback") != "status" {
+		t.Errorf("status %d, headers %v", got.status, got.header)
 	}
 }
 
@@ -109,6 +110,7 @@ func TestEventStreams(t *testing.T) {
 	if err != nil || resp.Header.Get("Nlpcanary-Architecture") != "new" {
 		t.Fatalf("%v %v", resp, err)
 	}
+	defer resp.Body.Close()
 	lines := bufio.NewReader(resp.Body)
 	began := time.Now()
 	for i := 0; i == 0 || time.Since(began) < 400*time.Millisecond; i++ {
@@ -221,6 +223,7 @@ func TestContinue(t *testing.T) {
 			if err != nil || resp.StatusCode != c.status {
 				t.Fatalf("%v %v", resp, err)
 			}
+			defer resp.Body.Close()
 			if body, _ := io.ReadAll(resp.Body); string(body) != "new POST / text" {
 				t.Errorf("%q", body)
 			}
