@@ -54,7 +54,7 @@ func (s *source) Renew(ctx context.Context, h follow.Heartbeat) (follow.Renewal,
 			return follow.Renewal{}, ctx.Err()
 		}
 	}
-	r := follow.Renewal{Version: follow.Version{Revision: state.Revision}}
+	r := follow.Renewal{Version: follow.Version{Lineage: state.Lineage, Revision: state.Revision}}
 	if h.Known != r.Version {
 		r.State = &state
 	}

@@ -133,7 +133,7 @@ func (a *API) addInstances(s *Status, instances []store.Instance, lastChange tim
 		live := a.now().Sub(i.SeenAt) < i.Lease
 		s.Instances = append(s.Instances, Instance{
 			ID: i.ID, Region: string(i.Region), Version: i.Version, Address: i.Address, Revision: i.Revision,
-			StartedAt: i.StartedAt, SeenAt: i.SeenAt, LeaseMS: i.Lease.Milliseconds(),
+			StartedAt: i.StartedAt, SeenAt: i.SeenAt, LeaseMS: i.Lease.Milliseconds(), LeaseAgeMS: max(a.now().Sub(i.SeenAt).Milliseconds(), 0),
 			BreakGlass: i.BreakGlass, CacheSize: i.CacheSize, Live: live,
 		})
 		if live {

@@ -72,7 +72,8 @@ type Instance struct {
 	Revision   int64     `json:"revision" doc:"The revision that it honours."`
 	StartedAt  time.Time `json:"started_at"`
 	SeenAt     time.Time `json:"seen_at"`
-	LeaseMS    int64     `json:"lease_ms"`
+	LeaseMS    int64     `json:"lease_ms" doc:"How long it trusts a state after a renewal."`
+	LeaseAgeMS int64     `json:"lease_age_ms" doc:"How long ago it renewed its lease, by its clock and that of the one who answers."`
 	BreakGlass bool      `json:"break_glass" doc:"Its kill file or SIGUSR1 sends everyone to old."`
 	CacheSize  int       `json:"cache_size"`
 	Live       bool      `json:"live" doc:"Its lease may still be valid."`
