@@ -15,6 +15,7 @@ import (
 
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/ingest"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -27,13 +28,17 @@ type Config struct {
 	// works straight on the database without deciding or extracting anything.
 	Follower   *follow.Follower
 	Dispatcher *dispatch.Dispatcher
-	Sealer     *outcome.Sealer
-	Keyer      rollout.Keyer
-	Region     string
-	Version    string
-	Logger     *slog.Logger
-	Registry   *prometheus.Registry
-	Now        func() time.Time // time.Now if nil
+	// Ingest takes reported outcomes, and Seen has the states that their decisions are
+	// checked by; nil where outcomes are not taken.
+	Ingest   *ingest.Ingest
+	Seen     *Seen
+	Sealer   *outcome.Sealer
+	Keyer    rollout.Keyer
+	Region   string
+	Version  string
+	Logger   *slog.Logger
+	Registry *prometheus.Registry
+	Now      func() time.Time // time.Now if nil
 	// Flush, if set, stores the outcomes that this instance has counted, so that who
 	// sends texts and then looks at the metrics sees them.
 	Flush func(context.Context) error
@@ -56,6 +61,9 @@ type Config struct {
 // that hangs in all of its slots must not keep old from serving.
 const DefaultMaxExtractions = dispatch.DefaultNewSlots + 64
 
+// maxReporters is how many reports of outcomes are decoded or wait to be durable.
+const maxReporters = 64
+
 // API answers HTTP requests. It is safe for concurrent use.
 type API struct {
 	config  Config
@@ -65,6 +73,8 @@ type API struct {
 	huma    huma.API
 	metrics *instruments
 	extract *gate
+	reports *gate
+	seen    *Seen
 	streams *gate
 	clients *gate // that hear of changes
 	tallies *gate
@@ -111,6 +121,9 @@ func New(config Config) (*API, error) {
 	if config.Heartbeat == 0 {
 		config.Heartbeat = 15 * time.Second
 	}
+	if config.Seen == nil {
+		config.Seen = new(Seen)
+	}
 	setUpHuma.Do(func() {
 		huma.ValidateStrictCasing = true
 		huma.NewErrorWithContext = humaProblem
@@ -127,6 +140,8 @@ func New(config Config) (*API, error) {
 		streams: newGate(config.MaxStreams, 0, 0),
 		clients: newGate(config.MaxClients, 0, 0),
 		tallies: newGate(maxTallyWriters, waitingTallies, 2*time.Second),
+		reports: newGate(maxReporters, maxReporters, config.QueueTime),
+		seen:    config.Seen,
 	}
 	a.metrics = newInstruments(config)
 	a.huma = huma.NewAPI(description(config.Version), humaRoutes{a})
@@ -141,6 +156,7 @@ func New(config Config) (*API, error) {
 	a.auditRoutes()
 	a.doctorRoute()
 	a.extractRoutes()
+	a.reportRoutes()
 	a.decisionRoutes()
 	a.ofrepRoutes()
 	a.eventRoute()

@@ -37,7 +37,31 @@ type feedbackInput struct {
 		Correct *int `json:"correct,omitempty" doc:"Descriptions that were found rightly."`
 		Wrong   *int `json:"wrong,omitempty" doc:"Descriptions that were found wrongly."`
 		Missed  *int `json:"missed,omitempty" doc:"Descriptions that were not found."`
+		// The same under the names that reports of outcomes use.
+		TruePositives  *int `json:"true_positives,omitempty" doc:"Another name of correct."`
+		FalsePositives *int `json:"false_positives,omitempty" doc:"Another name of wrong."`
+		FalseNegatives *int `json:"false_negatives,omitempty" doc:"Another name of missed."`
 	}
+}
+
+// said is the feedback under one set of names.
+func (in *feedbackInput) said() (outcome.Feedback, error) {
+	b := &in.Body
+	f := outcome.Feedback{Quality: b.Quality, Correct: b.Correct, Wrong: b.Wrong, Missed: b.Missed}
+	for _, other := range []struct {
+		field string
+		value *int
+		into  **int
+	}{{"true_positives", b.TruePositives, &f.Correct}, {"false_positives", b.FalsePositives, &f.Wrong}, {"false_negatives", b.FalseNegatives, &f.Missed}} {
+		if other.value == nil {
+			continue
+		}
+		if *other.into != nil {
+			return f, &outcome.InvalidError{Field: other.field, Rule: "is given under two names"}
+		}
+		*other.into = other.value
+	}
+	return f, f.Validate()
 }
 
 type feedbackOutput struct {
@@ -135,8 +159,8 @@ func (a *API) feedback(ctx context.Context, in *feedbackInput) (*feedbackOutput,
 	if err := a.checkTicket(ctx, ticket); err != nil {
 		return nil, err
 	}
-	said := outcome.Feedback{Quality: in.Body.Quality, Correct: in.Body.Correct, Wrong: in.Body.Wrong, Missed: in.Body.Missed}
-	if err := said.Validate(); err != nil {
+	said, err := in.said()
+	if err != nil {
 		return nil, err
 	}
 	err = a.config.Store.PutFeedback(ctx, store.Feedback{OutcomeID: in.ID, Ticket: ticket, Feedback: said, Actor: actor(ctx).Name})

@@ -18,6 +18,7 @@ import (
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/api"
 	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/ingest"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -82,7 +83,10 @@ func newInstance(tb testing.TB, o options) *instance {
 	keyer := rollout.NewKeyer(st.Secrets().UserKey)
 	sealer := outcome.NewSealer(st.Secrets().OutcomeID)
 	logger := slog.New(slog.NewJSONHandler(in.log, &slog.HandlerOptions{Level: slog.LevelDebug}))
-	following := follow.Config{Source: st, Instance: "test", Region: "eu", Version: "v1", Keyer: keyer, Logger: logger}
+	seen := new(api.Seen)
+	reports := ingest.Start(ingest.Config{Store: st, Instance: "test", Logger: logger})
+	tb.Cleanup(reports.Close)
+	following := follow.Config{OnChange: seen.Add, Source: st, Instance: "test", Region: "eu", Version: "v1", Keyer: keyer, Logger: logger}
 	if o.follow != nil {
 		o.follow(&following)
 	}
@@ -101,7 +105,7 @@ func newInstance(tb testing.TB, o options) *instance {
 		Follower: in.follower, Old: o.old, New: o.canary, Keyer: keyer, Sealer: sealer, Recorder: in.set, Budget: 2 * time.Second, Logger: logger,
 	})
 	config := api.Config{
-		Store: st, Follower: in.follower, Dispatcher: dispatcher, Sealer: sealer, Keyer: keyer, Region: "eu", Version: "v1", Logger: logger,
+		Store: st, Follower: in.follower, Dispatcher: dispatcher, Ingest: reports, Seen: seen, Sealer: sealer, Keyer: keyer, Region: "eu", Version: "v1", Logger: logger,
 	}
 	if o.config != nil {
 		o.config(&config)

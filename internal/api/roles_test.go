@@ -74,6 +74,7 @@ var matrix = []struct {
 	{"GET /api/v1/lease/changes", "/api/v1/lease/changes?x=y", "", reporters},
 	{"POST /api/v1/tallies", "", `{"producer": "p", "tallies": []}`, reporters},
 	{"POST /api/v1/extract", "", `{"user_id": "u", "text": "A tall house."}`, reporters},
+	{"POST /api/v1/outcomes", "", `{"outcomes": []}`, reporters},
 	{"POST /api/v1/outcomes/{id}/feedback", "/api/v1/outcomes/none/feedback", `{"quality": 5}`, reporters},
 	{"POST /ofrep/v1/evaluate/flags/{key}", "/ofrep/v1/evaluate/flags/" + rollout.KillSwitch, `{"context": {"targetingKey": "u"}}`, deciders},
 	{"POST /ofrep/v1/evaluate/flags", "", `{"context": {"targetingKey": "u"}}`, deciders},

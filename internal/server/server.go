@@ -22,6 +22,7 @@ import (
 	"github.com/nlpcanary/nlpcanary/internal/api"
 	"github.com/nlpcanary/nlpcanary/internal/dispatch"
 	"github.com/nlpcanary/nlpcanary/internal/guardian"
+	"github.com/nlpcanary/nlpcanary/internal/ingest"
 	"github.com/nlpcanary/nlpcanary/internal/notify"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
@@ -142,6 +143,8 @@ type dataPlane struct {
 	registry   *prometheus.Registry
 	instance   string
 	shipper    *shipper
+	ingest     *ingest.Ingest
+	seen       *api.Seen
 	sealer     *outcome.Sealer
 	keyer      rollout.Keyer
 	log        *slog.Logger
@@ -156,13 +159,16 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 		keyer:    rollout.NewKeyer(secrets.UserKey),
 		log:      config.Logger,
 		registry: prometheus.NewRegistry(),
+		seen:     new(api.Seen),
 	}
+	p.ingest = ingest.Start(ingest.Config{Store: st, Instance: instance, Logger: config.Logger})
 	reconcile := make(chan struct{}, 1)
 	p.follower = follow.Start(follow.Config{
 		Source: st, Instance: instance, Region: config.Region, Version: config.Version, Address: address,
 		Keyer: p.keyer, Lease: config.Lease, Interval: config.Interval, CacheSlots: config.CacheSlots,
 		KillFile: config.KillFile, Memory: memoryFile(config, st), Logger: config.Logger,
-		OnChange: func(rollout.State) {
+		OnChange: func(state rollout.State) {
+			p.seen.Add(state)
 			select {
 			case reconcile <- struct{}{}:
 			default:
@@ -206,7 +212,7 @@ func (p *dataPlane) face(st *store.Store, config Config, w *watch) (*face, error
 
 func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
 	return api.Config{
-		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Sealer: p.sealer, Keyer: p.keyer,
+		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Ingest: p.ingest, Seen: p.seen, Sealer: p.sealer, Keyer: p.keyer,
 		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: p.registry,
 		Flush: p.shipper.ship,
 	}
@@ -252,6 +258,7 @@ func (p *dataPlane) obey(orders <-chan bool) (stop func() (on bool)) {
 
 // close ships what was counted and takes the instance off the list.
 func (p *dataPlane) close() error {
+	p.ingest.Close()
 	return errors.Join(p.shipper.close(), p.follower.Close())
 }
 

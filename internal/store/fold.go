@@ -30,7 +30,7 @@ const setMinutes = 3
 
 // Fold brings tallies and feedback into records of hours and days, and deletes those
 // of minutes that are two days old and folded, if it is anybody's turn: any number of
-// instances may call it, as often as they like. What [Store.Window] says of an epoch
+// instances may call it, as often as they like. It also forgets old ids of reports. What [Store.Window] says of an epoch
 // does not change by it. It is many short transactions, and may be cut off anywhere.
 func (s *Store) Fold(ctx context.Context) error {
 	now := s.now()
@@ -39,6 +39,9 @@ func (s *Store) Fold(ctx context.Context) error {
 		return failed("folding", err)
 	}
 	if err := s.fold(ctx, now.Add(-foldAfter)); err != nil {
+		return err
+	}
+	if err := s.mergeReports(ctx, now); err != nil {
 		return err
 	}
 	return s.compact(ctx, now)
