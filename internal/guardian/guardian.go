@@ -35,6 +35,7 @@ const verifyEvery = time.Minute
 type Store interface {
 	Source
 	Instances(ctx context.Context) ([]store.Instance, error)
+	Distrust(ctx context.Context) (string, error)
 	Audit(ctx context.Context, query store.AuditQuery) ([]store.AuditEntry, error)
 	VerifyAudit(ctx context.Context, head string) (store.AuditReport, error)
 	Apply(ctx context.Context, r store.Request) (store.Applied, error)
@@ -187,6 +188,9 @@ func (g *Guardian) see(ctx context.Context) (sight, error) {
 	if s.instances, err = g.config.Store.Instances(ctx); err != nil {
 		return s, err
 	}
+	if s.distrust, err = g.config.Store.Distrust(ctx); err != nil {
+		return s, err
+	}
 	if s.At.Sub(g.verified) >= verifyEvery {
 		if g.audit, err = g.config.Store.VerifyAudit(ctx, ""); err != nil {
 			return s, err
@@ -202,6 +206,9 @@ func (g *Guardian) act(ctx context.Context, s sight) error {
 	change := Decide(s.State, s.advice, s.At)
 	if change == nil {
 		return nil
+	}
+	if s.distrust != "" && change.Action() == rollout.ActionAdvance {
+		return nil // from a stage that may have been left by a rollback which was lost
 	}
 	applied, err := g.config.Store.Apply(ctx, store.Request{
 		Change: change, Actor: actor, Note: note(s), Base: s.State.Revision,

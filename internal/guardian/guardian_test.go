@@ -3,6 +3,7 @@ package guardian
 import (
 	"context"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"io"
 	"log/slog"
@@ -14,6 +15,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/notify"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
@@ -306,6 +308,7 @@ func TestDoesNotAdvance(t *testing.T) {
 		"without data":     {rates{}, rates{}, nil},
 		"by a person":      {slower, faster, func(w *world) { w.change(olga, rollout.Rollback{Target: rollout.HalfRollout}) }},
 		"a gain too small": {slower, rates{errors: .005, took: 15 * time.Millisecond, labels: slower.labels}, nil},
+		"after a restore":  {slower, faster, (*world).loseARevision},
 		"somewhat slower":  {slower, rates{errors: .005, took: 24 * time.Millisecond, labels: faster.labels}, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
@@ -323,6 +326,35 @@ func TestDoesNotAdvance(t *testing.T) {
 			w.look(w.guardian("a"))
 			w.wantStage(rollout.HalfRollout)
 		})
+	}
+}
+
+// loseARevision lets an instance tell that it has seen more than the database has.
+func (w *world) loseARevision() {
+	w.t.Helper()
+	_, err := w.store.Renew(w.t.Context(), follow.Heartbeat{Instance: "i", Seen: follow.Seen{Version: follow.Version{Revision: 1000}}})
+	if !errors.Is(err, follow.ErrWentBack) {
+		w.t.Fatal(err)
+	}
+	if err := w.store.Leave(w.t.Context(), "i"); err != nil {
+		w.t.Fatal(err)
+	}
+}
+
+func TestTellsOfADatabaseThatWentBack(t *testing.T) {
+	w := newWorld(t)
+	g := w.guardian("a")
+	w.loseARevision()
+	w.look(g)
+	if got := w.rules(); got != "database_went_back" {
+		t.Errorf("people heard %s", got)
+	}
+	w.change(ann, rollout.AcceptRestore{})
+	w.look(g)
+	w.now = w.now.Add(settleAfter)
+	w.look(g)
+	if got := w.rules(); !strings.Contains(got, "database_went_back resolved") {
+		t.Errorf("people heard %s", got)
 	}
 }
 

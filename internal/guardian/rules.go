@@ -23,6 +23,7 @@ const (
 	ruleGlass    = "break_glass"
 	ruleDatabase = "database"
 	ruleAudit    = "audit"
+	ruleWentBack = "database_went_back"
 	ruleRollback = "rolled_back"
 	ruleAdvance  = "advanced"
 )
@@ -33,13 +34,14 @@ type sight struct {
 	advice    advisor.Advice
 	instances []store.Instance
 	audit     store.AuditReport
+	distrust  string // why no instance trusts the database; empty if all do
 }
 
 // findings applies every rule.
 func (s sight) findings() []finding {
 	var list []finding
 	for _, rule := range []func(sight) []finding{
-		sight.spikes, sight.judged, sight.traffic, sight.lost, sight.brokenAudit,
+		sight.spikes, sight.judged, sight.traffic, sight.lost, sight.brokenAudit, sight.wentBack,
 	} {
 		list = append(list, rule(s)...)
 	}
@@ -188,4 +190,12 @@ func (s sight) brokenAudit() []finding {
 		return nil
 	}
 	return []finding{{ruleAudit, "", notify.Critical, "The audit trail does not verify, so nothing may advance; rolling back works. " + s.audit.Problem}}
+}
+
+func (s sight) wentBack() []finding {
+	if s.distrust == "" {
+		return nil
+	}
+	return []finding{{ruleWentBack, "", notify.Critical,
+		"The database went back, so no instance trusts it and everyone gets old: " + s.distrust + ". A person must accept it or bring back the right one."}}
 }
