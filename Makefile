@@ -15,7 +15,7 @@ COUNT    ?= 6
 
 .PHONY: help
 help: ## List these targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: build
 build: ## Build bin/nlpcanary
@@ -37,6 +37,10 @@ test: ## Run all tests (PostgreSQL's too) with the race detector
 bench: ## Run all benchmarks COUNT times and summarise them
 	go test -run '^$$' -bench . -benchmem -count $(COUNT) $(PACKAGES) > bench.txt || { cat bench.txt; exit 1; }
 	$(TOOL) benchstat bench.txt
+
+.PHONY: verify-bound
+verify-bound: ## Prove the bound: 200 rollbacks, 50 of them while PostgreSQL is killed
+	go test ./internal/bound -run TestVerify -v -count 1 -timeout 2h -bound.lease 3s -bound.rollbacks 150 -bound.kills 50
 
 .PHONY: lint
 lint: ## Run go vet, gofmt and golangci-lint

@@ -16,6 +16,8 @@ import (
 )
 
 var (
+	rollbacks = flag.Int("bound.rollbacks", 3, "how many rollbacks TestVerify makes on each database")
+
 	kills = flag.Int("bound.kills", 2, "how often TestVerifyWhileTheServerIsKilled kills PostgreSQL")
 	lease = flag.Duration("bound.lease", time.Second, "the lease; shorter than in use, so that more rollbacks fit: the bound is the lease, whatever it is")
 )
@@ -59,11 +61,11 @@ func TestVerify(t *testing.T) {
 		rows     int
 	}{
 		"sqlite":   {func(t *testing.T) string { return "sqlite:" + filepath.Join(t.TempDir(), "test.db") }, 1},
-		"postgres": {func(t *testing.T) string { return pgtest.Start(t).NewDatabase(t) }, 4},
+		"postgres": {func(t *testing.T) string { return pgtest.StartOwn(t, pgtest.Config{Durable: true}).NewDatabase(t) }, 4},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
-			report, err := bound.Verify(t.Context(), bound.Config{Database: c.database(t), Instances: 8, Rollbacks: 3, Lease: *lease, Process: thisBinary})
+			report, err := bound.Verify(t.Context(), bound.Config{Database: c.database(t), Instances: 8, Rollbacks: *rollbacks, Lease: *lease, Process: thisBinary})
 			if err != nil {
 				t.Fatal(err)
 			}

@@ -36,6 +36,7 @@ func TestStartsWithoutItsDatabase(t *testing.T) {
 		t.Errorf("extracted %+v", text)
 	}
 	s.call(t, "POST", "/ofrep/v1/evaluate/flags", map[string]any{"context": map[string]any{"targetingKey": "u"}}, 200, nil)
+	s.call(t, "GET", "/api/v1/lease", nil, 503, nil)
 	s.call(t, "GET", canary+"status", nil, 503, nil)
 	s.call(t, "POST", canary+"rollback", map[string]any{"stage": 0}, 503, nil)
 	s.call(t, "POST", "/api/v1/outcomes/none/feedback", map[string]any{"quality": 7}, 503, nil)
