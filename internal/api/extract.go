@@ -125,13 +125,13 @@ func extractionBody(text string, answer dispatch.Answer) Extraction {
 		Architecture: string(answer.Served), Reason: string(d.Reason), Bucket: bucketBody(d.Bucket), Stage: int(d.Stage), Revision: d.Revision,
 		Fallback: answer.Fallback, FallbackReason: answer.FallbackReason, OutcomeID: answer.OutcomeID,
 		ProcessingTimeMS: float64(answer.ProcessingTime.Microseconds()) / 1000,
-		Language:         string(answer.Result.Language), Descriptions: []Description{},
+		Language:         string(answer.Value.Language), Descriptions: []Description{},
 	}
-	for _, f := range answer.Result.Degraded {
+	for _, f := range answer.Value.Degraded {
 		e.Degraded = append(e.Degraded, fmt.Sprintf("%s: %s", f.Processor, f.Reason))
 	}
-	spans := extract.RuneSpans(text, answer.Result.Descriptions)
-	for i, d := range answer.Result.Descriptions {
+	spans := extract.RuneSpans(text, answer.Value.Descriptions)
+	for i, d := range answer.Value.Descriptions {
 		e.Descriptions = append(e.Descriptions, Description{
 			Type: string(d.Type), Text: d.Content, Start: spans[i].Start, End: spans[i].End, StartByte: d.Start, EndByte: d.End,
 			Confidence: d.Confidence, Priority: d.Priority, Quality: d.Quality, Sources: orEmpty(d.Sources), Consensus: d.Consensus,

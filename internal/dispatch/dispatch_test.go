@@ -109,8 +109,8 @@ func wantServed(t *testing.T, a dispatch.Answer, err error, v rollout.Variant, c
 	if err != nil {
 		t.Fatal(err)
 	}
-	if a.Served != v || len(a.Result.Descriptions) != 1 || a.Result.Descriptions[0].Content != content {
-		t.Fatalf("served by %s with %+v, want %s with %q", a.Served, a.Result.Descriptions, v, content)
+	if a.Served != v || len(a.Value.Descriptions) != 1 || a.Value.Descriptions[0].Content != content {
+		t.Fatalf("served by %s with %+v, want %s with %q", a.Served, a.Value.Descriptions, v, content)
 	}
 }
 

@@ -1,19 +1,18 @@
-package dispatch
+package attempt
 
 import (
 	"context"
 	"errors"
 	"time"
 
-	"github.com/nlpcanary/nlpcanary/extract"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
-// record keeps what happened. A request that its caller gave up, and an answer
-// that was dropped because the user had been taken back, say nothing about the
-// architecture's quality: they are neither errors nor timeouts.
-func (d *Dispatcher) record(decision rollout.Decision, key rollout.UserKey, took time.Duration, result extract.Result, err error) {
+// record keeps what happened. A call that its caller gave up, and an answer that was
+// dropped because the user had been taken back, say nothing about the architecture's
+// quality: they are neither errors nor timeouts.
+func (r *Runner) record(decision rollout.Decision, key rollout.UserKey, took time.Duration, descriptions int, err error) {
 	// Before the first state there is no rollout to credit an outcome to.
 	if decision.Rollout == "" || errors.Is(err, context.Canceled) {
 		return
@@ -30,11 +29,11 @@ func (d *Dispatcher) record(decision rollout.Decision, key rollout.UserKey, took
 		ProcessingTime: took,
 		Error:          err != nil && !timeout && !errors.Is(err, ErrLapsed),
 		Timeout:        timeout,
-		Descriptions:   len(result.Descriptions),
+		Descriptions:   descriptions,
 		Fallback:       err != nil && decision.Variant == rollout.New,
 	}
-	if addErr := d.config.Recorder.Add(o, time.Now()); addErr != nil {
-		d.config.Logger.Error("an outcome was not counted", "error", addErr)
+	if addErr := r.config.Recorder.Add(o, time.Now()); addErr != nil {
+		r.config.Logger.Error("an outcome was not counted", "error", addErr)
 	}
 }
 
@@ -45,11 +44,11 @@ func excluded(d rollout.Decision) bool {
 	return d.Reason != rollout.ReasonSplit && d.Reason != rollout.ReasonStatic
 }
 
-func (d *Dispatcher) seal(decision rollout.Decision, key rollout.UserKey, at time.Time) string {
+func (r *Runner) seal(decision rollout.Decision, key rollout.UserKey, at time.Time) string {
 	if decision.Rollout == "" {
 		return ""
 	}
-	return d.config.Sealer.Seal(outcome.Ticket{
+	return r.config.Seal(outcome.Ticket{
 		Rollout:  decision.Rollout,
 		Epoch:    decision.Epoch,
 		Variant:  decision.Variant,
