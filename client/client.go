@@ -203,5 +203,6 @@ func (c *Client) Flush(ctx context.Context) error { return c.shipper.ship(ctx) }
 // Close ships what was counted, for at most five seconds, and stops everything that the
 // client has started. Calls of Run under way finish; decisions go on until the lease ends.
 func (c *Client) Close() error {
-	return errors.Join(c.shipper.close(), c.follower.Close(), c.source.close())
+	defer c.source.close()
+	return errors.Join(c.shipper.close(), c.follower.Close())
 }

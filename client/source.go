@@ -174,10 +174,7 @@ func leaseOf(response *http.Response) (time.Duration, error) {
 // Leave has nothing to do: servers keep no list of clients.
 func (s *source) Leave(context.Context, string) error { return nil }
 
-func (s *source) close() error {
-	s.http.CloseIdleConnections()
-	return nil
-}
+func (s *source) close() { s.http.CloseIdleConnections() }
 
 // pause waits; false if the context ended first.
 func pause(ctx context.Context, d time.Duration) bool {
