@@ -178,17 +178,19 @@ func (j *judge) timeouts() Finding {
 	f.DesignEffect = j.plan.designEffect(onNew, moments{}, 1)
 	harm, safe := newRateTest(limit, harmRates), newRateTest(limit, safeRates)
 	f.LogHarm = harm.logE(onNew.x, onNew.d, f.DesignEffect)
+	if onOld.d > 0 {
+		f.Difference = rateDifference(onNew, onOld, j.plan.AlphaInterval)
+		f.Effect = logRatioOf(onNew, onOld, f.DesignEffect)
+	}
 	if f.started(false) {
 		f.LogSafe = safe.logE(onNew.x, onNew.d, f.DesignEffect)
+	} else if f.Difference != nil {
+		*f.Difference = unknown(f.Difference.Estimate)
 	}
 	f.Past = onNew.ratio() > limit
 	if onOld.d > 0 && onOld.ratio() > limit {
 		f.Past = false
 		f.Reasons = append(f.Reasons, OldToo)
-	}
-	if onOld.d > 0 {
-		f.Difference = rateDifference(onNew, onOld, j.plan.AlphaInterval)
-		f.Effect = logRatioOf(onNew, onOld, f.DesignEffect)
 	}
 	f.decide()
 
@@ -222,15 +224,17 @@ func (f *Finding) cohortRates(plan Plan, onNew, onOld moments) {
 // compareRates sets what compares two rates, and the evidence of safety.
 func (f *Finding) compareRates(j *judge, s *strata, phi func(float64) float64, onNew, onOld moments) {
 	ratio := s.pooled.ratio()
+	f.Difference = rateDifference(onNew, onOld, j.plan.AlphaInterval)
 	if f.started(true) {
 		f.LogSafe = s.safe.logE(&s.safeSums, phi(s.safe.null))
+	} else {
+		*f.Difference = unknown(f.Difference.Estimate)
 	}
 	i := Interval{math.NaN(), 0, math.Inf(1)}
 	if !math.IsNaN(ratio) {
 		i = ratioInterval(ratio, s.bins.sorted(), s.harmSums.newEvents, j.plan.AlphaInterval, phi)
 	}
 	f.Change = &Interval{i.Estimate - 1, i.Low - 1, i.High - 1}
-	f.Difference = rateDifference(onNew, onOld, j.plan.AlphaInterval)
 	f.Effect = logRatioOf(onNew, onOld, f.DesignEffect)
 }
 

@@ -3,7 +3,7 @@ package evidence
 import "github.com/nlpcanary/nlpcanary/outcome"
 
 // GoldPair is what both architectures made of one labelled text.
-type GoldPair struct{ Old, New outcome.Labels }
+type GoldPair = outcome.Pair
 
 func f1Sums(l outcome.Labels) (x, d float64) {
 	return float64(2 * l.Correct), float64(2*l.Correct + l.Wrong + l.Missed)

@@ -154,6 +154,11 @@ func changeInterval(estimate, scale, alpha float64, at func(c float64) contrast)
 // shiftScale is tau of the displayed intervals, as a share of the baseline.
 const shiftScale = .3
 
+// unknown is the interval of an estimate that too little is known of for bounds.
+func unknown(estimate float64) Interval {
+	return Interval{estimate, math.Inf(-1), math.Inf(1)}
+}
+
 // around is an interval of a value with a variance.
 func around(estimate, v, scale, alpha float64) Interval {
 	r := radius(v, shiftScale*scale, alpha)

@@ -38,7 +38,7 @@ func TestManyErrorsAreHarm(t *testing.T) {
 }
 
 func TestEqualArchitecturesAreSafeInTime(t *testing.T) {
-	r := Judge(Input{Window: &traffic(400_000, .02, .02).window, Share: .05}, testPlan())
+	r := Judge(Input{Window: &traffic(80_000, .08, .08).window, Share: .05}, testPlan())
 	for _, m := range []Metric{Errors, Timeouts, ProcessingTime, MeanTime} {
 		if f := verdictOf(t, r, m); f.Verdict != Safe {
 			t.Errorf("%s is %s: %v", m, f.Verdict, f.Reasons)

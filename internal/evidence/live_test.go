@@ -2,6 +2,7 @@ package evidence
 
 import (
 	"encoding/binary"
+	"encoding/json"
 	"math"
 	"testing"
 	"time"
@@ -21,7 +22,7 @@ func TestSimulationSeesWhatJudgeSees(t *testing.T) {
 		c := newChance(rapid.Uint64().Draw(t, "seed"), 0)
 		share := rapid.SampledFrom([]float64{.05, .25, .5}).Draw(t, "share")
 		users := rapid.SampledFrom([]int{3, 40, 500, 100_000}).Draw(t, "users")
-		requests := rapid.IntRange(1, 3000).Draw(t, "requests")
+		requests := rapid.IntRange(1, 1500).Draw(t, "requests")
 		perMinute := rapid.IntRange(1, 400).Draw(t, "requests per minute")
 		regions := rapid.IntRange(1, 3).Draw(t, "regions")
 		errorRate := rapid.SampledFrom([]float64{0, .02, .3}).Draw(t, "errors")
@@ -62,12 +63,12 @@ func TestSimulationSeesWhatJudgeSees(t *testing.T) {
 			if o.onNew {
 				late.onNew.count(key[0], flag(o.late), 1)
 			}
-			var single outcome.Tally
-			single.Add(&outcome.Outcome{UserKey: key, ProcessingTime: o.took, Descriptions: o.descriptions})
+			single := outcome.Sums{Requests: 1, Descriptions: int64(o.descriptions), Micros: o.took.Microseconds()}
+			single.LogMicros = int64(math.Round(math.Log1p(float64(single.Micros)) * 1e6)) // as a tally rounds it
 			for _, m := range means {
-				x, d := m.rule.quantity(single.Total(), o.marks)
+				x, d := m.rule.quantity(single, o.marks)
 				m.count(o.onNew, key[0], x, d)
-				if _, n := labelledTexts(single.Total(), o.marks); n > 0 {
+				if _, n := labelledTexts(single, o.marks); n > 0 {
 					m.countText(o.onNew, key[0])
 				}
 			}
@@ -88,7 +89,36 @@ func TestSimulationSeesWhatJudgeSees(t *testing.T) {
 		for m, l := range means {
 			same(m, l.logHarm(), l.logSafe())
 		}
+		checkReport(t, &r)
 	})
+}
+
+// checkReport is what holds of any report.
+func checkReport(t *rapid.T, r *Report) {
+	if _, err := json.Marshal(r); err != nil {
+		t.Error(err)
+	}
+	for _, f := range r.Findings {
+		if finite(f.LogHarm) == nil || finite(f.LogSafe) == nil || finite(f.DesignEffect) == nil || f.DesignEffect < 1 {
+			t.Errorf("%s: harm %v, safe %v, design effect %v", f.Metric, f.LogHarm, f.LogSafe, f.DesignEffect)
+		}
+		if f.Verdict == Harm && !f.Past {
+			t.Errorf("%s is HARM inside its limit", f.Metric)
+		}
+		for name, i := range map[string]*Interval{"old": f.Old, "new": f.New, "difference": f.Difference, "change": f.Change} {
+			if i != nil && !math.IsNaN(i.Estimate) && !(i.Low <= i.Estimate && i.Estimate <= i.High) {
+				t.Errorf("%s, %s: %+v", f.Metric, name, *i)
+			}
+		}
+		if f.Risk != nil && !(*f.Risk >= 0 && *f.Risk <= 1) {
+			t.Errorf("%s: risk %v", f.Metric, *f.Risk)
+		}
+		for _, c := range []*Forecast{f.ToHarm, f.ToSafe} {
+			if c != nil && !(0 <= c.Low && c.Low <= c.Median && c.Median <= c.High && c.Chance >= 0 && c.Chance <= 1) {
+				t.Errorf("%s: forecast %+v", f.Metric, *c)
+			}
+		}
+	}
 }
 
 // Beyond what a tally names, the simulation samples the users with errors as tallies do.

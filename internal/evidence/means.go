@@ -76,6 +76,21 @@ func (k contrasts) safety() float64 {
 	return k.apart.logE(c, k.scale)
 }
 
+// difference is the interval of new - old; of logarithms where the quantity is one.
+func (k contrasts) difference(alpha float64) Interval {
+	one := k.at(1)
+	return around(one.d, one.v, k.scale, alpha)
+}
+
+// change is the interval of new/old.
+func (k contrasts) change(alpha float64) Interval {
+	if !k.logarithms {
+		return changeInterval(k.ratio, k.scale, alpha, k.at)
+	}
+	i := k.difference(alpha)
+	return Interval{math.Exp(i.Estimate), math.Exp(i.Low), math.Exp(i.High)}
+}
+
 func (k contrasts) past() bool {
 	if k.rollback == 0 {
 		return false
@@ -98,7 +113,8 @@ func (j *judge) mean(m Metric) Finding {
 		countNew, countOld = j.both(labelledTexts)
 	}
 	f := j.finding(m, countNew, countOld)
-	f.cohortMeans(rule, j.plan, onNew, onOld)
+	f.New = cohortMean(rule, j.plan, onNew, countNew, startOf(m))
+	f.Old = cohortMean(rule, j.plan, onOld, countOld, startOf(m))
 	if f.Verdict == NoData || onNew.d == 0 || onOld.d == 0 {
 		f.Verdict = NoData
 		return f
@@ -107,41 +123,44 @@ func (j *judge) mean(m Metric) Finding {
 	return f
 }
 
-// cohortMeans sets the cohorts' own values.
-func (f *Finding) cohortMeans(rule meanRule, plan Plan, onNew, onOld moments) {
-	at := func(m moments) *Interval {
-		if m.d == 0 {
-			return nil
-		}
-		if rule.logarithms { // of microseconds; shown as milliseconds
-			i := around(m.ratio(), m.variance(), 1, plan.AlphaInterval)
-			return &Interval{math.Exp(i.Estimate) / 1e3, math.Exp(i.Low) / 1e3, math.Exp(i.High) / 1e3}
-		}
-		i := around(m.ratio(), m.variance(), m.ratio(), plan.AlphaInterval)
-		i.Low = max(0, i.Low)
-		return &i
+// cohortMean is a cohort's own value; count are the moments of what it was measured on.
+func cohortMean(rule meanRule, plan Plan, m, count moments, start float64) *Interval {
+	if m.d == 0 {
+		return nil
 	}
-	f.New, f.Old = at(onNew), at(onOld)
+	scale := m.ratio()
+	if rule.logarithms {
+		scale = 1
+	}
+	i := unknown(m.ratio())
+	if count.d >= start && count.effective() >= startUsers {
+		i = around(m.ratio(), m.variance(), scale, plan.AlphaInterval)
+	}
+	if rule.logarithms { // of microseconds; shown as milliseconds
+		return &Interval{math.Exp(i.Estimate) / 1e3, math.Exp(i.Low) / 1e3, math.Exp(i.High) / 1e3}
+	}
+	i.Low = max(0, i.Low)
+	return &i
 }
 
-// compareMeans sets what compares two means.
+// compareMeans sets what compares two means. Before the start there are estimates, but
+// neither bounds nor evidence: a few values of a skewed quantity know nothing of how
+// skewed it is.
 func (f *Finding) compareMeans(plan Plan, k contrasts, started bool) {
 	one := k.at(1)
+	change, difference := unknown(k.ratio), unknown(one.d)
+	if started {
+		f.LogHarm, f.LogSafe = k.harm(), k.safety()
+		change, difference = k.change(plan.AlphaInterval), k.difference(plan.AlphaInterval)
+	}
+	f.Change = &Interval{change.Estimate - 1, max(0, change.Low) - 1, change.High - 1}
 	if k.logarithms {
-		i := around(one.d, one.v, 1, plan.AlphaInterval)
-		f.Change = &Interval{math.Expm1(i.Estimate), math.Expm1(i.Low), math.Expm1(i.High)}
 		f.Effect = &PastEffect{one.d, math.Sqrt(one.v)}
 	} else {
-		i := changeInterval(k.ratio, k.scale, plan.AlphaInterval, k.at)
-		f.Change = &Interval{i.Estimate - 1, i.Low - 1, i.High - 1}
-		d := around(one.d, one.v, k.scale, plan.AlphaInterval)
-		f.Difference = &d
+		f.Difference = &difference
 		if k.ratio > 0 && k.scale > 0 {
 			f.Effect = &PastEffect{math.Log(k.ratio), math.Sqrt(one.v) / k.scale}
 		}
-	}
-	if started {
-		f.LogHarm, f.LogSafe = k.harm(), k.safety()
 	}
 	f.Past = k.past()
 	proven := f.LogSafe
@@ -199,7 +218,10 @@ func (j *judge) gold(pairs []GoldPair) Finding {
 		return f
 	}
 	own := func(m moments) *Interval {
-		i := around(m.ratio(), s.variance(m), m.ratio(), j.plan.AlphaInterval)
+		i := unknown(m.ratio())
+		if s.texts >= startTexts {
+			i = around(m.ratio(), s.variance(m), m.ratio(), j.plan.AlphaInterval)
+		}
 		i.Low, i.High = max(0, i.Low), min(1, i.High)
 		return &i
 	}

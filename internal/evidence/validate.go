@@ -77,7 +77,7 @@ type trialCase struct {
 }
 
 // enoughTrials is how many a case has at least.
-const enoughTrials = 40
+const enoughTrials = 25
 
 // rowRule makes a row out of all trials' numbers.
 type rowRule struct {
