@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
-	"strings"
 	"time"
 
 	"github.com/nlpcanary/nlpcanary/internal/bound"
@@ -83,18 +82,19 @@ func boundProcess() func() *exec.Cmd {
 }
 
 func (s *session) writeBound(r bound.Report) {
-	t := table{header: []string{"FAULT", "ROLLBACKS", "P50", "P99", "MAX", ""}, right: map[int]bool{1: true, 2: true, 3: true, 4: true}}
+	t := table{header: []string{"FAULT", "ROLLBACKS", "P50", "P99", "MAX", "SURE", ""}, right: map[int]bool{1: true, 2: true, 3: true, 4: true, 5: true}}
 	for _, row := range r.Rows {
 		verdict := s.style.good("held")
 		if row.Broken > 0 {
 			verdict = s.style.bad(fmt.Sprintf("BROKEN %d times", row.Broken))
 		}
-		t.add(row.Fault, fmt.Sprint(row.Rollbacks), msText(row.P50MS), msText(row.P99MS), msText(row.MaxMS), verdict)
+		t.add(row.Fault, fmt.Sprint(row.Rollbacks), msText(row.P50MS), msText(row.P99MS), msText(row.MaxMS), msText(row.SureMS), verdict)
 	}
 	fmt.Fprintf(s.stdout, "How long after a rollback was asked for an instance still decided for new: %d instances, lease %d ms, %d rollbacks, %d decisions.\n\n", r.Instances, r.LeaseMS, r.Rollbacks, r.Decisions)
 	t.write(s.stdout, s.style, "")
-	if len(r.Rows) == 1 {
-		fmt.Fprintln(s.stdout, s.style.quiet(strings.TrimSpace("\nOn SQLite there is no network whose faults could be tried.")))
+	fmt.Fprintln(s.stdout, s.style.quiet("\nSURE: the longest time that has surely passed, from the confirmation of the rollback on."))
+	if r.Lost > 0 {
+		fmt.Fprintln(s.stdout, s.style.bad(fmt.Sprintf("%d rollbacks were confirmed and then not there.", r.Lost)))
 	}
 }
 

@@ -46,7 +46,7 @@ func thisBinary() *exec.Cmd {
 func wantHeld(t *testing.T, report bound.Report, rows int) {
 	t.Helper()
 	for _, r := range report.Rows {
-		t.Logf("%-22s %3d rollbacks, last for new after p50 %7.1f, p99 %7.1f, max %7.1f ms, %d broken", r.Fault, r.Rollbacks, r.P50MS, r.P99MS, r.MaxMS, r.Broken)
+		t.Logf("%-22s %3d rollbacks, last for new after p50 %7.1f, p99 %7.1f, max %7.1f, surely %7.1f ms, %d broken", r.Fault, r.Rollbacks, r.P50MS, r.P99MS, r.MaxMS, r.SureMS, r.Broken)
 	}
 	if !report.Held || report.Lost > 0 || report.Decisions < 5_000 || len(report.Rows) < rows {
 		t.Errorf("held %v, %d lost, in %d decisions under %d faults", report.Held, report.Lost, report.Decisions, len(report.Rows))

@@ -15,6 +15,11 @@ type Row struct {
 	P50MS float64 `json:"p50_ms"`
 	P99MS float64 `json:"p99_ms"`
 	MaxMS float64 `json:"max_ms"`
+	// SureMS is the longest time that has surely passed, in milliseconds: from the
+	// confirmation of a rollback to the beginning of the last decision for new. The
+	// commit lies between the asking and the confirmation, so that the longest time from
+	// a commit lies between SureMS and MaxMS.
+	SureMS float64 `json:"sure_ms"`
 	// Broken counts decisions for new that were begun later than one lease after the
 	// rollback had been confirmed: certain breaches of the promise.
 	Broken int `json:"broken"`
@@ -35,17 +40,20 @@ type Report struct {
 // findings are what the rounds have brought, by fault.
 type findings struct {
 	late   map[string][]time.Duration
+	sure   map[string]time.Duration
 	broken map[string]int
 	lost   int
 }
 
 func newFindings() *findings {
-	return &findings{late: map[string][]time.Duration{}, broken: map[string]int{}}
+	return &findings{late: map[string][]time.Duration{}, sure: map[string]time.Duration{}, broken: map[string]int{}}
 }
 
 func (f *findings) add(fault string, last moment, made commit, lease time.Duration) {
 	f.late[fault] = append(f.late[fault], max(last.after.Sub(made.asked), 0))
-	if last.before.Sub(made.confirmed) > lease {
+	sure := max(last.before.Sub(made.confirmed), 0)
+	f.sure[fault] = max(f.sure[fault], sure)
+	if sure > lease {
 		f.broken[fault]++
 	}
 }
@@ -65,7 +73,7 @@ func (p *proof) report(took time.Duration) Report {
 		}
 		slices.Sort(late)
 		at := func(q float64) float64 { return ms(late[int(q*float64(len(late)-1)+.5)]) }
-		row := Row{Fault: fault, Rollbacks: len(late), P50MS: at(.5), P99MS: at(.99), MaxMS: at(1), Broken: p.found.broken[fault]}
+		row := Row{Fault: fault, Rollbacks: len(late), P50MS: at(.5), P99MS: at(.99), MaxMS: at(1), SureMS: ms(p.found.sure[fault]), Broken: p.found.broken[fault]}
 		r.Held = r.Held && row.Broken == 0
 		r.Rows = append(r.Rows, row)
 	}
