@@ -345,20 +345,22 @@ func (f *Follower) watchLoop(ctx context.Context) {
 // listenLoop turns the source's notifications into wake-ups, for ever.
 func (f *Follower) listenLoop(ctx context.Context) {
 	backoff := f.config.Interval
-	for ctx.Err() == nil {
+	for first := true; ctx.Err() == nil; first = false {
 		began := f.now()
 		err := f.config.Source.Watch(ctx, func() {
 			f.notified.Store(true)
 			f.Wake()
 		})
-		f.notified.Store(false)
+		heard := f.notified.Swap(false)
 		if ctx.Err() != nil {
 			return
 		}
 		if f.now().Sub(began) > 10*time.Second {
 			backoff = f.config.Interval
 		}
-		f.log.Warn("notifications interrupted; renewals go on", "error", err)
+		if heard || first { // an outage is told of once
+			f.log.Warn("notifications interrupted; renewals go on", "error", err)
+		}
 		// Full jitter, so that a fleet does not come back all at once.
 		sleep(ctx, rand.N(backoff)+time.Millisecond)
 		backoff = min(2*backoff, 10*time.Second)

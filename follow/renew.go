@@ -150,6 +150,8 @@ func (f *Follower) note(err error) {
 	switch wentBack := errors.Is(err, ErrWentBack); {
 	case wentBack && (was == nil || !errors.Is(*was, ErrWentBack)):
 		f.log.Error("the state is not believed: everyone is sent to old when the lease ends", "error", err)
+	case !wentBack && was == nil && f.held.Load() == nil:
+		f.log.Warn("no state yet: everyone is sent to old until the source answers", "error", err)
 	case !wentBack && was == nil:
 		f.log.Warn("lease not renewed; decisions go on until it ends", "error", err)
 	}

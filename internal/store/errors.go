@@ -20,6 +20,9 @@ func failed(doing string, err error) error {
 	if err == nil {
 		return nil
 	}
+	if errors.Is(err, ErrDatabase) {
+		return fmt.Errorf("%s: %w", doing, err)
+	}
 	wrapped := fmt.Errorf("%s: %w: %w", doing, ErrDatabase, err)
 	if silent(err) {
 		return unreachableError{wrapped}
