@@ -42,6 +42,7 @@ type sentence struct {
 	spoken      int // words of direct speech
 	tail        byte
 	counts      counts
+	lexical     evidence // of its words by themselves
 }
 
 // speechShare is the part of the words that is direct speech, 0..1.
@@ -108,6 +109,23 @@ func (a *analyser) forget() {
 	clear(a.known)
 	clear(a.infos)
 	a.infos = a.infos[:0]
+}
+
+// walk shows the blocks of a document to visit, which must not keep them. It stops at
+// the first error, and with the context's error when that is done.
+type walk func(ctx context.Context, visit func(*block) error) error
+
+// streamed analyses a text block by block while it is walked over. Without a language
+// there is nothing to see.
+func streamed(language Language, text string) walk {
+	return func(ctx context.Context, visit func(*block) error) error {
+		if language == "" {
+			return ctx.Err()
+		}
+		analyser := newAnalyser(language)
+		defer analyser.release()
+		return analyser.walk(ctx, text, visit)
+	}
 }
 
 // walk analyses the text block by block and shows each to visit, which must not keep
@@ -197,6 +215,7 @@ func (a *analyser) read(at span, spoken []span) []span {
 		b.words = append(b.words, w)
 	}
 	s.last = len(b.words)
+	s.lexical = lexicalEvidence(&s.counts)
 	b.sentences = append(b.sentences, s)
 	return spoken
 }

@@ -1,7 +1,5 @@
 package extract
 
-import "math"
-
 // candidate is what a processor proposes as a description.
 type candidate struct {
 	span
@@ -13,7 +11,7 @@ type candidate struct {
 // state between calls, and appends its candidates in the order of the text.
 type processor interface {
 	name() string
-	weight() float64
+	weight() float64 // of its vote
 	find(b *block, found []candidate) ([]candidate, error)
 }
 
@@ -40,15 +38,10 @@ func (e evidence) best() (int, float64) {
 	return best, e[best]
 }
 
-// sigmoid maps a score to a confidence, rounded so that the last bits, in which
-// processors of different makes differ, do not show.
-func sigmoid(x float64) float64 {
-	return math.Round(1e4/(1+math.Exp(-x))) / 1e4
-}
-
-// worthReading says whether a sentence has narration enough to describe something.
-func worthReading(s *sentence) bool {
-	return s.narrated >= 3 && s.speechShare() < 0.5
+// judged says whether a sentence has narration enough to describe something, and a
+// word that could.
+func (s *sentence) judged() bool {
+	return s.narrated >= 3 && s.speechShare() < 0.5 && s.lexical != (evidence{})
 }
 
 // lexicalEvidence weighs the words of a sentence by type.
@@ -62,54 +55,7 @@ func lexicalEvidence(n *counts) evidence {
 		// «высокий», "old" are said of houses as well.
 		e[character] += 0.7 * n.of(look)
 	}
-	e[atmosphere] = 1.2*n.of(atmo) + 0.8*n.of(atmoverb) + 0.6*n.of(mood) + n.of(impersonal) +
+	e[atmosphere] = 1.2*n.of(atmo) + n.of(sky) + 0.8*n.of(atmoverb) + 0.5*n.of(sounder) + 0.6*n.of(mood) + n.of(impersonal) +
 		1.2*n.of(smell) + 0.15*n.of(nature)
 	return e
-}
-
-// neighbourly is the part of a neighbour's evidence that counts for a sentence: a
-// paragraph seldom changes its subject with every full stop.
-const neighbourly = 0.3
-
-// inContext returns the type that most speaks for each sentence of a block, with a
-// look at the sentences beside it, given the evidence of each by itself.
-func inContext(own []evidence) []int {
-	types := make([]int, len(own))
-	for i, e := range own {
-		for kind := range e {
-			if i > 0 {
-				e[kind] += neighbourly * min(own[i-1][kind], 3)
-			}
-			if i+1 < len(own) {
-				e[kind] += neighbourly * min(own[i+1][kind], 3)
-			}
-		}
-		types[i], _ = e.best()
-	}
-	return types
-}
-
-// lift raises the confidence of candidates beside a strong one of the same block:
-// descriptions come in runs. The candidates are those of one processor, in order.
-func lift(b *block, found []candidate) {
-	const strong, share = 0.5, 0.2
-	at := 0 // index of the sentence of the candidate before
-	previous := 0.0
-	for i := range found {
-		before := at
-		for at < len(b.sentences) && b.sentences[at].start < found[i].start {
-			at++
-		}
-		neighbour := 0.0
-		if i > 0 && at == before+1 {
-			neighbour = previous
-		}
-		if i+1 < len(found) && at+1 < len(b.sentences) && b.sentences[at+1].start == found[i+1].start {
-			neighbour = max(neighbour, found[i+1].confidence)
-		}
-		previous = found[i].confidence
-		if neighbour >= strong {
-			found[i].confidence = min(1, found[i].confidence+share*neighbour*(1-found[i].confidence))
-		}
-	}
 }

@@ -9,9 +9,11 @@ type classes uint64
 const (
 	place      classes = 1 << iota // a place to be in: house, street, wood
 	furnish                        // what a place is made of or holds: wall, chair
-	nature                         // sky, plants, ground, water
+	nature                         // plants, ground, water
+	sky                            // sun, cloud, smoke: what is seen in the air
 	atmo                           // light, air, sound, smell, weather, hour
 	atmoverb                       // to gleam, to rustle
+	sounder                        // bell, rook: what is heard
 	smell                          // to smell of
 	position                       // to stand, to stretch: where a thing is
 	see                            // to come into view
@@ -33,6 +35,7 @@ const (
 	wear                           // wore, dressed in
 	with                           // with
 	have                           // had
+	age                            // years, «лет»
 	action                         // to run, to seize: events, not states
 	speechverb                     // to say
 	mental                         // to think, to want; modal verbs
@@ -53,12 +56,13 @@ func (c classes) has(any classes) bool { return c&any != 0 }
 // Unions used by the processors.
 const (
 	scene     = place | furnish | nature
+	air       = sky | atmo
 	outward   = body | clothing
 	sensory   = perceptual | mood | look
 	who       = person | third | name
 	eventful  = action | speechverb
 	inward    = mental | abstract | feeling | generic
-	sensible  = scene | atmo | outward
+	sensible  = scene | air | outward
 	stative   = position | copula | see | covered | atmoverb
 	referring = function | inside | with | third | first | second | copula | have | negation | generic | like
 )

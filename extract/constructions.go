@@ -1,5 +1,7 @@
 package extract
 
+import "slices"
+
 // constructions looks for the turns of phrase that prose describes with: «в углу
 // стоял...», "there was a...", «у него были...», "his eyes were...", «пахло...», "it was dark".
 type constructions struct{}
@@ -7,143 +9,186 @@ type constructions struct{}
 func (constructions) name() string    { return "constructions" }
 func (constructions) weight() float64 { return 0.8 }
 
-func (constructions) find(b *block, found []candidate) ([]candidate, error) {
-	for i := range b.sentences {
-		s := &b.sentences[i]
-		if !worthReading(s) {
-			continue
-		}
-		ws := b.wordsOf(s)
-		var e evidence
-		for j := range ws {
-			if !ws[j].speech {
-				construction(ws, j, &e)
-			}
-		}
-		kind, support := e.best()
-		if support == 0 {
-			continue
-		}
-		n := &s.counts
-		x := -1.6 +
-			1.3*min(support, 3) +
-			0.5*min(n.of(like), 1) +
-			0.2*min(n.of(adjective), 4) -
-			0.5*min(n.of(eventful), 3) -
-			0.3*min(n.of(verb), 3) -
-			0.6*min(n.of(inward), 3) -
-			0.8*min(n.of(second), 2) -
-			1.5*s.speechShare()
-		found = append(found, candidate{s.span, kind, sigmoid(x)})
-	}
-	lift(b, found)
-	return found, nil
+// The constructions, by what they show.
+const (
+	placedStands   = iota // «за рекой тянулись луга», "on the table lay a..."
+	placedIs              // "behind the house was a yard"
+	placedIsThere         // a preposition of place and a thing, nothing more
+	existential           // "there stood a house", «между ними висели...»
+	settingCovered        // «стена, увитая плющом», "walls hung with maps"
+	settingStands         // a thing and where it is
+	standsSetting         // «стоял дом»
+	settingIs             // "the room was large"
+	natureGleams          // «листья шелестели»
+	featureOwned          // "his long thin face"
+	featureOnly           // "a long thin face"
+	featureIs             // "the eyes were small"
+	dressed               // "in a grey coat", «одет в серое пальто»
+	withFeature           // «с длинной бородой»
+	withThing             // "with a stick"
+	personIs              // "she was tall"
+	hasFeature            // "he had grey eyes"
+	aged                  // «женщина лет сорока»
+	smells                // «пахло сеном»
+	impersonally          // «было тихо», "it was dark"
+	airMoves              // "the wind whispered"
+	airIs                 // "soft light"
+	sounds                // «звенели кузнечики»
+	compared              // «как», "like"
+	listed                // adjectives in a row
+	verbless              // a sentence without a verb of any kind
+	patternCount
+)
+
+var patternNames = [patternCount]string{
+	"placed stands", "placed is", "placed", "existential", "setting covered", "setting stands", "stands setting",
+	"setting is", "nature gleams", "feature owned", "feature", "feature is", "dressed", "with feature", "with thing",
+	"person is", "has feature", "aged", "smells", "impersonally", "air moves", "air is", "sounds", "compared", "listed",
+	"verbless",
 }
 
-// construction adds what the construction that begins at word i speaks for: about 1
-// for one that hardly occurs outside of descriptions, less for a weaker sign.
-func construction(ws []word, i int, e *evidence) {
-	c := ws[i].class
-	if c.has(spatial | inside) {
-		placed(ws, i, e)
-	}
-	if c.has(scene) {
-		setting(ws, i, e)
-	}
-	if c.has(outward) {
-		appearance(ws, i, e)
-	}
-	if c.has(atmo | atmoverb | impersonal) {
-		air(ws, i, e)
-	}
-	if c.has(smell) {
-		e[atmosphere] += 1
-	}
-	if c.has(wear) && near(ws, i, 6, clothing) {
-		e[character] += 1.2
-	}
-	if c.has(with) && near(ws, i, 4, outward) {
-		if near(ws, i, 3, adjective) {
-			e[character] += 0.7
-		} else {
-			e[character] += 0.2
+// constructionGroups speak against a construction being a description.
+var constructionGroups = []group{
+	{"events", eventful}, {"verbs", verb}, {"inward", inward}, {"you", second}, {"I", first}, {"people", who},
+	{"adjectives", adjective},
+}
+
+func (constructions) featureNames() []string {
+	return namesOfGroups(append(slices.Clone(commonNames), patternNames[:]...), constructionGroups)
+}
+
+func (constructions) features(b *block, i int, f features) features {
+	s := &b.sentences[i]
+	f = s.common(f)
+	var n [patternCount]float64
+	ws := b.wordsOf(s)
+	for j := range ws {
+		if !ws[j].speech {
+			construction(ws, j, &n)
 		}
 	}
-	if c.has(person|third) && follows(ws, i, 2, copula) && near(ws, i, 5, look) {
-		e[character] += 1
+	if s.counts.of(verb|action|speechverb|mental|copula|position|atmoverb|have|see|wear) == 0 {
+		n[verbless] = 1
+	}
+	for _, x := range n {
+		f = append(f, damped(x))
+	}
+	return s.groups(constructionGroups, f)
+}
+
+func (c constructions) find(b *block, found []candidate) ([]candidate, error) {
+	return judge(c, b, found)
+}
+
+// construction counts what begins at, or turns on, word i.
+func construction(ws []word, i int, n *[patternCount]float64) {
+	c := ws[i].class
+	if c.has(spatial | inside) {
+		placed(ws, i, n)
+	}
+	if c.has(scene) {
+		setting(ws, i, n)
+	}
+	if c.has(outward) {
+		appearance(ws, i, n)
+	}
+	if c.has(air | atmoverb | impersonal | sounder) {
+		airborne(ws, i, n)
+	}
+	if c.has(smell) {
+		n[smells]++
+	}
+	if c.has(like) {
+		n[compared]++
+	}
+	if c.has(wear) && near(ws, i, 6, clothing) || c.has(inside) && near(ws, i, 3, clothing) {
+		n[dressed]++
+	}
+	if c.has(with) && near(ws, i, 4, outward|look) {
+		if near(ws, i, 3, adjective|look) {
+			n[withFeature]++
+		} else {
+			n[withThing]++
+		}
+	}
+	if c.has(who) && follows(ws, i, 2, copula) && near(ws, i, 5, look) {
+		n[personIs]++
 	}
 	if c.has(have) && near(ws, i, 5, outward) && near(ws, i, 5, adjective) {
-		e[character] += 1
+		n[hasFeature]++
+	}
+	if c.has(age) && around(ws, i, 5, person|third) {
+		n[aged]++
+	}
+	if c.has(adjective) && i+1 < len(ws) && ws[i+1].class.has(adjective) {
+		n[listed]++
 	}
 }
 
 // placed is a preposition or adverb of place, a thing, and where it stands.
-func placed(ws []word, i int, e *evidence) {
+func placed(ws []word, i int, n *[patternCount]float64) {
 	at, ok := seek(ws, i, 4, scene)
 	if !ok {
-		switch {
-		case ws[i].class.has(spatial) && follows(ws, i, 2, position|copula) && near(ws, i, 6, scene):
-			e[location] += 0.8 // "there stood a house"
-		case i == 0 && follows(ws, i, 3, position):
-			e[location] += 0.6 // «между ними висели...»
+		if ws[i].class.has(spatial) && follows(ws, i, 2, position|copula) && near(ws, i, 6, scene) ||
+			i == 0 && follows(ws, i, 3, position) {
+			n[existential]++
 		}
 		return
 	}
 	switch {
 	case follows(ws, at, 3, position|see):
-		e[location] += 1
+		n[placedStands]++
 	case ws[i].class.has(spatial) && follows(ws, at, 3, copula):
-		e[location] += 0.7
+		n[placedIs]++
 	case ws[i].class.has(spatial):
-		e[location] += 0.25
+		n[placedIsThere]++
 	}
 }
 
 // setting is a thing and its state or place.
-func setting(ws []word, i int, e *evidence) {
+func setting(ws []word, i int, n *[patternCount]float64) {
 	switch {
 	case follows(ws, i, 3, covered|see):
-		e[location] += 0.9
+		n[settingCovered]++
 	case follows(ws, i, 2, position):
-		e[location] += 0.6
-	case i > 0 && ws[i-1].class.has(position|see|covered):
-		e[location] += 0.5
+		n[settingStands]++
+	case i > 0 && ws[i-1].class.has(position|see|covered), i > 1 && ws[i-2].class.has(position|see):
+		n[standsSetting]++
 	case follows(ws, i, 3, copula) && near(ws, i, 5, adjective):
-		e[location] += 0.7
+		n[settingIs]++
 	}
 	if ws[i].class.has(nature) && (follows(ws, i, 2, atmoverb) || i > 0 && ws[i-1].class.has(atmoverb)) {
-		e[location] += 0.4
-		e[atmosphere] += 0.4
+		n[natureGleams]++
 	}
 }
 
 // appearance is a feature or a garment with an attribute and somebody it belongs to.
-func appearance(ws []word, i int, e *evidence) {
+func appearance(ws []word, i int, n *[patternCount]float64) {
 	attribute := around(ws, i, 2, adjective|look)
 	switch {
 	case attribute && around(ws, i, 4, who):
-		e[character] += 0.8
+		n[featureOwned]++
 	case attribute:
-		e[character] += 0.4
+		n[featureOnly]++
 	case follows(ws, i, 3, copula) && near(ws, i, 5, adjective):
-		e[character] += 0.8
+		n[featureIs]++
 	}
 }
 
-// air is what is in the air: light, sound, smell, weather.
-func air(ws []word, i int, e *evidence) {
+// airborne is what is in the air: light, sound, smell, weather.
+func airborne(ws []word, i int, n *[patternCount]float64) {
 	c := ws[i].class
 	switch {
 	case c.has(impersonal) && around(ws, i, 2, copula):
-		e[atmosphere] += 1
-	case c.has(impersonal):
-		e[atmosphere] += 0.3
-	case c.has(atmo) && around(ws, i, 2, atmoverb|position|copula):
-		e[atmosphere] += 0.9
-	case c.has(atmo) && around(ws, i, 1, mood|perceptual):
-		e[atmosphere] += 0.5
+		n[impersonally]++
+	case c.has(sounder) && around(ws, i, 3, atmoverb|atmo):
+		n[sounds]++
+	case c.has(air) && around(ws, i, 2, atmoverb|position|copula):
+		n[airMoves]++
+	case c.has(air) && around(ws, i, 2, mood|perceptual):
+		n[airIs]++
 	case c.has(atmoverb) && around(ws, i, 3, nature|furnish):
-		e[atmosphere] += 0.4
+		n[natureGleams] += 0.5
 	}
 }
 

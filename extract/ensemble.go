@@ -40,10 +40,19 @@ func (e *Ensemble) Extract(ctx context.Context, doc Document) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), err)
 	}
+	return e.extract(ctx, language, streamed(language, doc.Text))
+}
+
+// ExtractAnalysed is Extract for a document that has been analysed.
+func (e *Ensemble) ExtractAnalysed(ctx context.Context, a *Analysis) (Result, error) {
+	return e.extract(ctx, a.Language, a.walk)
+}
+
+func (e *Ensemble) extract(ctx context.Context, language Language, walk walk) (Result, error) {
 	running := slices.Clone(e.processors)
 	result := Result{Language: language}
 	for len(running) > 0 {
-		found, failed, err := e.run(ctx, language, doc.Text, running)
+		found, failed, err := e.run(ctx, walk, running)
 		if err != nil {
 			return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), err)
 		}
@@ -59,12 +68,9 @@ func (e *Ensemble) Extract(ctx context.Context, doc Document) (Result, error) {
 	return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), &FailedError{Failures: result.Degraded})
 }
 
-// run reads a text with the given processors. It returns the first failure of one of
+// run reads a document with the given processors. It returns the first failure of one of
 // them, or an error that concerns all.
-func (e *Ensemble) run(ctx context.Context, language Language, text string, running []processor) ([]Description, *Failure, error) {
-	if language == "" {
-		return nil, nil, ctx.Err()
-	}
+func (e *Ensemble) run(ctx context.Context, walk walk, running []processor) ([]Description, *Failure, error) {
 	weights := make([]float64, len(running))
 	for i, p := range running {
 		weights[i] = p.weight()
@@ -76,9 +82,7 @@ func (e *Ensemble) run(ctx context.Context, language Language, text string, runn
 		failed   *Failure
 		finisher = finisher{sources: namesOf(running)}
 	)
-	analyser := newAnalyser(language)
-	defer analyser.release()
-	err := analyser.walk(ctx, text, func(b *block) error {
+	err := walk(ctx, func(b *block) error {
 		votes = votes[:0]
 		for i, p := range running {
 			var err error
@@ -91,7 +95,7 @@ func (e *Ensemble) run(ctx context.Context, language Language, text string, runn
 				votes = append(votes, vote{candidate: c, processor: i})
 			}
 		}
-		winners := merge(text, e.voting.elect(votes, weights))
+		winners := merge(b.text, e.voting.elect(votes, weights))
 		found = finisher.finish(b, winners, found)
 		return nil
 	})

@@ -1,5 +1,7 @@
 package extract
 
+import "slices"
+
 // gazetteer looks for known things next to words of the senses: «узкая улица», "a
 // freckled face", and for names beside them. A thing alone proves little, since
 // action happens among things too.
@@ -11,35 +13,28 @@ func (gazetteer) weight() float64 { return 1.2 }
 // reach is how many words may lie between a thing and its attribute.
 const reach = 3
 
-func (gazetteer) find(b *block, found []candidate) ([]candidate, error) {
-	own := make([]evidence, len(b.sentences))
-	for i := range b.sentences {
-		s := &b.sentences[i]
-		own[i] = attributed(b.wordsOf(s))
-		if s.counts.of(outward) > 0 && s.counts.of(who) > 0 {
-			own[i][character] += 0.5
-		}
+// gazetteerGroups are what speaks for or against the things being described.
+var gazetteerGroups = []group{
+	{"places", scene}, {"people", who}, {"outward", outward}, {"air", air}, {"looks", look},
+	{"events", eventful}, {"verbs", verb}, {"inward", inward}, {"you", second}, {"I", first},
+}
+
+func (gazetteer) featureNames() []string {
+	names := append(slices.Clone(commonNames), "attributed:location", "attributed:character", "attributed:atmosphere")
+	return namesOfGroups(names, gazetteerGroups)
+}
+
+func (gazetteer) features(b *block, i int, f features) features {
+	s := &b.sentences[i]
+	f = s.common(f)
+	for _, x := range attributed(b.wordsOf(s)) {
+		f = append(f, damped(x))
 	}
-	types := inContext(own)
-	for i := range b.sentences {
-		s := &b.sentences[i]
-		_, support := own[i].best()
-		if support == 0 || !worthReading(s) {
-			continue
-		}
-		n := &s.counts
-		x := -2.0 +
-			1.15*min(support, 3) +
-			0.25*min(n.of(sensible), 5) -
-			0.65*min(n.of(eventful), 3) -
-			0.3*min(n.of(verb), 3) -
-			0.6*min(n.of(inward), 3) -
-			0.8*min(n.of(second), 2) -
-			1.5*s.speechShare()
-		found = append(found, candidate{s.span, types[i], sigmoid(x)})
-	}
-	lift(b, found)
-	return found, nil
+	return s.groups(gazetteerGroups, f)
+}
+
+func (g gazetteer) find(b *block, found []candidate) ([]candidate, error) {
+	return judge(g, b, found)
 }
 
 // attributed counts the things of each type that have a sensory attribute within
@@ -70,7 +65,7 @@ func attributed(ws []word) evidence {
 		switch {
 		case w.class.has(outward | person):
 			e[character] += value
-		case w.class.has(atmo):
+		case w.class.has(air):
 			e[atmosphere] += 1.2 * value
 		case w.class.has(place):
 			e[location] += 1.1 * value
@@ -86,7 +81,7 @@ func attributed(ws []word) evidence {
 		case w.speech:
 		case w.class.has(smell):
 			e[atmosphere] += 1
-		case w.class.has(impersonal | mood | atmoverb):
+		case w.class.has(impersonal | mood | atmoverb | sounder):
 			e[atmosphere] += 0.4
 		}
 	}

@@ -39,12 +39,12 @@ func lexiconOf(language Language) *lexicon {
 }
 
 var sections = map[string]classes{
-	"place": place, "furnish": furnish, "nature": nature, "atmo": atmo, "atmoverb": atmoverb, "smell": smell,
+	"place": place, "furnish": furnish, "nature": nature, "sky": sky, "atmo": atmo, "sounder": sounder, "atmoverb": atmoverb, "smell": smell,
 	"position": position, "see": see, "covered": covered, "person": person, "body": body,
 	"clothing": clothing, "look": look, "perceptual": perceptual, "mood": mood,
 	"impersonal": impersonal, "spatial": spatial, "inside": inside, "third": third,
 	"first": first, "second": second, "copula": copula, "like": like, "wear": wear,
-	"with": with, "have": have, "action": action, "speechverb": speechverb, "mental": mental,
+	"with": with, "have": have, "age": age, "action": action, "speechverb": speechverb, "mental": mental,
 	"abstract": abstract, "feeling": feeling, "generic": generic, "negation": negation,
 	"function": function,
 }

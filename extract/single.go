@@ -26,18 +26,22 @@ func (s *Single) Extract(ctx context.Context, doc Document) (Result, error) {
 	if err != nil {
 		return Result{}, fmt.Errorf("extracting with %s: %w", s.Name(), err)
 	}
+	return s.extract(ctx, language, streamed(language, doc.Text))
+}
+
+// ExtractAnalysed is Extract for a document that has been analysed.
+func (s *Single) ExtractAnalysed(ctx context.Context, a *Analysis) (Result, error) {
+	return s.extract(ctx, a.Language, a.walk)
+}
+
+func (s *Single) extract(ctx context.Context, language Language, walk walk) (Result, error) {
 	result := Result{Language: language, Processors: []string{keywords{}.name()}}
-	if language == "" {
-		return result, nil
-	}
 	finisher := finisher{sources: result.Processors}
-	analyser := newAnalyser(language)
-	defer analyser.release()
 	var (
 		proposed []candidate
 		passages []elected
 	)
-	err = analyser.walk(ctx, doc.Text, func(b *block) error {
+	err := walk(ctx, func(b *block) error {
 		var err error
 		if proposed, err = guarded(keywords{}, b, proposed[:0]); err != nil {
 			return &FailedError{Failures: []Failure{{Processor: keywords{}.name(), Reason: err.Error()}}}
@@ -77,7 +81,7 @@ func (keywords) find(b *block, found []candidate) ([]candidate, error) {
 		hits := evidence{
 			location:   n.of(scene),
 			character:  n.of(outward | person | look),
-			atmosphere: n.of(atmo | mood),
+			atmosphere: n.of(air | mood),
 		}
 		kind, most := hits.best()
 		if most == 0 {
