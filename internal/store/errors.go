@@ -63,6 +63,7 @@ func passing(err error) bool {
 	if errors.As(err, &server) {
 		switch server.Code {
 		case "40001", "40P01", // serialization failure, deadlock
+			"25P03",          // it was idle for too long, see letGo
 			"57P01", "57P02": // the server was stopped, or one of its processes crashed
 			return true
 		}

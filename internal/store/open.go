@@ -128,6 +128,11 @@ func (s *Store) Location() string { return s.at.String() }
 // Secrets are the installation's keys.
 func (s *Store) Secrets() Secrets { return s.secrets }
 
+// letGo makes PostgreSQL end a transaction whose client has stopped, been suspended or
+// been cut off in the middle of it: it holds the lock that a rollback needs. Set here and
+// not when connecting, because poolers refuse settings that they do not know.
+const letGo = "SET LOCAL idle_in_transaction_session_timeout = '3s'"
+
 // transact runs work in a transaction that writes, and commits if it returns true.
 func (s *Store) transact(ctx context.Context, doing string, work func(*gen.Queries) (commit bool, err error)) error {
 	s.noticeReplacement()
@@ -136,6 +141,12 @@ func (s *Store) transact(ctx context.Context, doing string, work func(*gen.Queri
 	tx, err := s.write.BeginTx(ctx, &sql.TxOptions{Isolation: sql.LevelReadCommitted})
 	if err != nil {
 		return failed(doing, err)
+	}
+	if s.at.dialect == Postgres {
+		if _, err := tx.ExecContext(ctx, letGo); err != nil {
+			_ = tx.Rollback()
+			return failed(doing, err)
+		}
 	}
 	commit, err := work(gen.New(tx))
 	if !commit {
