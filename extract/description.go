@@ -44,7 +44,8 @@ type Description struct {
 
 // Result is what an extractor found in one document.
 type Result struct {
-	// Descriptions sorted by Start, not overlapping. Empty when there are none.
+	// Descriptions sorted by Start. Empty when there are none. Those of this package's
+	// architectures do not overlap; those of a remote service may.
 	Descriptions []Description
 	// Language the text was read in; empty if the text has no letters.
 	Language Language

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/nlpcanary/nlpcanary/extract"
 )
 
 // ReadBrat reads a document of the brat annotation tool: a text, and its standoff
@@ -13,7 +15,7 @@ import (
 // events and notes are passed over. A discontinuous annotation is refused: a
 // description is one passage. Every error is a [*FormatError] of the standoff file.
 func ReadBrat(file, id, text string, standoff []byte, labels Labels) (Document, error) {
-	b := brat{at: newRuler(text, UnitRune), labels: labels, byName: map[string]int{}}
+	b := brat{at: extract.NewOffsets(text, extract.UnitRune), labels: labels, byName: map[string]int{}}
 	number := 0
 	for raw := range bytes.Lines(standoff) {
 		number++
@@ -37,7 +39,7 @@ func ReadBrat(file, id, text string, standoff []byte, labels Labels) (Document, 
 
 // brat is a standoff file in the course of being read.
 type brat struct {
-	at      ruler
+	at      extract.Offsets
 	labels  Labels
 	spans   []Span
 	byName  map[string]int // the span of "T1"
@@ -92,11 +94,11 @@ func (b *brat) bound(name, rest string) error {
 	if errStart != nil || errEnd != nil {
 		return fmt.Errorf("%s is from %q to %q, which are not numbers", name, fields[1], fields[2])
 	}
-	from, to, err := b.at.bytes(start, end)
+	from, to, err := b.at.Bytes(start, end)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	stands := b.at.text[from:to]
+	stands := b.at.Text()[from:to]
 	if oneLine(stands) != oneLine(quote) {
 		return fmt.Errorf("%s: %w", name, misquoted(start, end, stands, quote))
 	}

@@ -213,7 +213,7 @@ func TestReadLabelStudioRefuses(t *testing.T) {
 	}
 }
 
-// Every unit measures the same text: what one ruler finds, all find.
+// What offsets of one unit find, those of all units find.
 func TestUnitsAgree(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		text := rapid.StringOfN(rapid.SampledFrom([]rune("aя🌿e\u0301")), 1, 12, -1).Draw(t, "text")
@@ -230,8 +230,8 @@ func TestUnitsAgree(t *testing.T) {
 			}
 			return sum
 		}
-		for unit, span := range map[Unit][2]int{UnitByte: {start, end}, UnitRune: {from, to}, UnitUTF16: {units(from), units(to)}} {
-			gotStart, gotEnd, err := newRuler(text, unit).quoted(span[0], span[1], text[start:end])
+		for unit, span := range map[extract.Unit][2]int{extract.UnitByte: {start, end}, extract.UnitRune: {from, to}, extract.UnitUTF16: {units(from), units(to)}} {
+			gotStart, gotEnd, err := quoted(extract.NewOffsets(text, unit), span[0], span[1], text[start:end])
 			if err != nil || gotStart != start || gotEnd != end {
 				t.Fatalf("%s %v: %d to %d, %v; want %d to %d", unit, span, gotStart, gotEnd, err, start, end)
 			}

@@ -13,13 +13,13 @@ import (
 
 // line is a document of the canonical form: one JSON object on each line.
 type line struct {
-	ID    string     `json:"id"`
-	Lang  string     `json:"lang"`
-	Text  string     `json:"text"`
-	Spans []lineSpan `json:"spans"`
-	Unit  Unit       `json:"unit"`
-	Style string     `json:"style"`
-	Split Split      `json:"split"`
+	ID    string       `json:"id"`
+	Lang  string       `json:"lang"`
+	Text  string       `json:"text"`
+	Spans []lineSpan   `json:"spans"`
+	Unit  extract.Unit `json:"unit"`
+	Style string       `json:"style"`
+	Split Split        `json:"split"`
 }
 
 type lineSpan struct {
@@ -72,11 +72,11 @@ func decodeLine(raw []byte, labels Labels) (Document, error) {
 	if _, err := decoder.Token(); !errors.Is(err, io.EOF) {
 		return Document{}, fmt.Errorf("holds more than one JSON object")
 	}
-	if l.Unit != UnitRune && l.Unit != UnitByte {
+	if l.Unit != extract.UnitRune && l.Unit != extract.UnitByte {
 		return Document{}, fmt.Errorf("document %q says that its offsets are in %q: unit is rune or byte", l.ID, l.Unit)
 	}
 	d := Document{ID: l.ID, Language: extract.Language(l.Lang), Text: l.Text, Style: l.Style, Split: l.Split}
-	at := newRuler(l.Text, l.Unit)
+	at := extract.NewOffsets(l.Text, l.Unit)
 	for i, s := range l.Spans {
 		span, err := s.span(at, labels)
 		if err != nil {
@@ -87,7 +87,7 @@ func decodeLine(raw []byte, labels Labels) (Document, error) {
 	return d, nil
 }
 
-func (s lineSpan) span(at ruler, labels Labels) (span Span, err error) {
+func (s lineSpan) span(at extract.Offsets, labels Labels) (span Span, err error) {
 	if s.Start == nil || s.End == nil {
 		return Span{}, fmt.Errorf("start and end are both needed")
 	}
@@ -96,9 +96,9 @@ func (s lineSpan) span(at ruler, labels Labels) (span Span, err error) {
 		return Span{}, err
 	}
 	if s.Text != nil {
-		span.Start, span.End, err = at.quoted(*s.Start, *s.End, *s.Text)
+		span.Start, span.End, err = quoted(at, *s.Start, *s.End, *s.Text)
 	} else {
-		span.Start, span.End, err = at.bytes(*s.Start, *s.End)
+		span.Start, span.End, err = at.Bytes(*s.Start, *s.End)
 	}
 	return span, err
 }

@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/nlpcanary/nlpcanary/extract"
 )
 
 // ReadLabelStudio reads an export of Label Studio, JSON or JSON-MIN: a list of tasks
@@ -95,7 +97,7 @@ func (s studio) task(task located) (Document, error) {
 	if err != nil {
 		return Document{}, err
 	}
-	utf16, runes := newRuler(d.Text, UnitUTF16), newRuler(d.Text, UnitRune)
+	utf16, runes := extract.NewOffsets(d.Text, extract.UnitUTF16), extract.NewOffsets(d.Text, extract.UnitRune)
 	for _, region := range regions {
 		span, isSpan, err := s.region(region, utf16, runes)
 		if err != nil {
@@ -150,7 +152,7 @@ func (s studio) regions(task located, fields map[string]located) ([]located, err
 }
 
 // region reads a labelled region; others, such as choices, are no spans.
-func (s studio) region(raw located, utf16, runes ruler) (Span, bool, error) {
+func (s studio) region(raw located, utf16, runes extract.Offsets) (Span, bool, error) {
 	var r studioRegion
 	if err := json.Unmarshal(raw.raw, &r); err != nil {
 		return Span{}, false, fmt.Errorf("is not a region: %w", err)
@@ -178,16 +180,16 @@ func (s studio) region(raw located, utf16, runes ruler) (Span, bool, error) {
 		return Span{}, false, fmt.Errorf("the region %s is from %q to %q, which are not whole numbers", r.ID, v.Start, v.End)
 	}
 	if v.Text == nil {
-		span.Start, span.End, err = utf16.bytes(start, end)
+		span.Start, span.End, err = utf16.Bytes(start, end)
 		return span, true, err
 	}
-	if span.Start, span.End, err = utf16.quoted(start, end, *v.Text); err == nil {
+	if span.Start, span.End, err = quoted(utf16, start, end, *v.Text); err == nil {
 		return span, true, nil
 	}
 	// Some versions export a line break in a quotation as a backslash and an n.
 	unescaped := strings.ReplaceAll(*v.Text, `\n`, "\n")
-	for _, at := range []ruler{utf16, runes} {
-		if from, to, again := at.quoted(start, end, unescaped); again == nil {
+	for _, at := range []extract.Offsets{utf16, runes} {
+		if from, to, again := quoted(at, start, end, unescaped); again == nil {
 			span.Start, span.End = from, to
 			return span, true, nil
 		}
