@@ -28,6 +28,8 @@ var (
 	ErrSaturated = errors.New("the new architecture is saturated")
 	// ErrPanicked: an architecture panicked.
 	ErrPanicked = errors.New("the architecture panicked")
+	// ErrUnavailable: the new architecture said, without trying, that it cannot serve now.
+	ErrUnavailable = errors.New("the new architecture is unavailable")
 	// ErrLapsed: while new worked, the user stopped being one for new.
 	ErrLapsed = errors.New("the user was taken back to the old architecture meanwhile")
 )
@@ -88,7 +90,7 @@ type Answer[T any] struct {
 	Served rollout.Variant
 	// Fallback says that new was decided and old served.
 	Fallback bool
-	// FallbackReason is why: taken_back, saturated, panic, timeout, canceled or error.
+	// FallbackReason is why: taken_back, saturated, unavailable, panic, timeout, canceled or error.
 	FallbackReason string
 	// OutcomeID is what feedback names the outcome by; empty before the first state.
 	OutcomeID string
@@ -199,6 +201,8 @@ func reasonOf(err error) string {
 		return "taken_back"
 	case errors.Is(err, ErrSaturated):
 		return "saturated"
+	case errors.Is(err, ErrUnavailable):
+		return "unavailable"
 	case errors.Is(err, ErrPanicked):
 		return "panic"
 	case errors.Is(err, context.DeadlineExceeded):

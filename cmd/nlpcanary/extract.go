@@ -92,7 +92,7 @@ func (s *session) writeExtraction(found api.Extraction) {
 		served += s.style.warn(fmt.Sprintf(" (the new architecture failed: %s)", orDash(printable(found.FallbackReason))))
 	}
 	fmt.Fprintf(s.stdout, "%s  %s, bucket %s, stage %d, revision %d, %s, %.2f ms: %s\n", served, found.Reason, bucketText(found.Bucket),
-		found.Stage, found.Revision, found.Language, found.ProcessingTimeMS, plural(len(found.Descriptions), "description", "descriptions"))
+		found.Stage, found.Revision, orDash(found.Language), found.ProcessingTimeMS, plural(len(found.Descriptions), "description", "descriptions"))
 	if len(found.Degraded) > 0 {
 		fmt.Fprintf(s.stdout, "%s without %s\n", s.style.warn("!"), strings.Join(found.Degraded, ", "))
 	}

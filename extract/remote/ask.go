@@ -31,7 +31,7 @@ func (s *Service) ask(ctx context.Context, doc extract.Document) (extract.Result
 	if err != nil {
 		return extract.Result{}, fmt.Errorf("calling the service: %w", withoutURL(err))
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read
+	defer answer.Body.Close()
 	if answer.StatusCode != http.StatusOK {
 		s.drain(answer.Body)
 		return extract.Result{}, &StatusError{answer.StatusCode}

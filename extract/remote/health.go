@@ -56,7 +56,7 @@ func (s *Service) probe(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("probing: %w", withoutURL(err))
 	}
-	defer answer.Body.Close() //nolint:errcheck // only read
+	defer answer.Body.Close()
 	s.drain(answer.Body)
 	if answer.StatusCode != http.StatusOK {
 		return &StatusError{answer.StatusCode}

@@ -164,6 +164,10 @@ func (c Config) withDefaults() Config {
 	return c
 }
 
+// Close closes the connections that nothing is under way on. The service can be used
+// again, and makes new ones.
+func (s *Service) Close() { s.client.CloseIdleConnections() }
+
 // Name returns the configured name.
 func (s *Service) Name() string { return s.config.Name }
 

@@ -28,6 +28,8 @@ type Config struct {
 	// works straight on the database without deciding or extracting anything.
 	Follower   *follow.Follower
 	Dispatcher *dispatch.Dispatcher
+	// Architectures, if set, tells what the instance that answers runs, and how it is.
+	Architectures func() Architectures
 	// Ingest takes reported outcomes, and Seen has the states that their decisions are
 	// checked by; nil where outcomes are not taken.
 	Ingest   *ingest.Ingest

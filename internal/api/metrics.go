@@ -36,7 +36,8 @@ func (a *API) measured(ctx context.Context, in *metricsInput) (*metricsOutput, e
 	if err != nil {
 		return nil, err
 	}
-	m.OldArchitecture, m.NewArchitecture = architecture(r.OldName, old), architecture(r.NewName, canary)
+	oldName, newName := a.names(r)
+	m.OldArchitecture, m.NewArchitecture = architecture(oldName, old), architecture(newName, canary)
 	return &metricsOutput{Body: m}, nil
 }
 

@@ -27,13 +27,14 @@ func (a *API) recommendations(ctx context.Context, _ *struct{}) (*recommendation
 		return nil, err
 	}
 	r := in.State.Rollout
+	oldName, newName := a.names(r)
 	body := Recommendations{
 		CurrentStage: int(r.Stage), CurrentPercentage: int(r.Percentage),
 		RiskLevel: string(advice.Risk), RiskProbability: advice.Probability,
 		Action: string(advice.Action), Why: advice.Why, Recommendations: []Recommendation{}, Verdicts: []Verdict{},
 		Split:      splitOf(in.Report.Split),
 		Prediction: predictionOf(advice.Prediction), LearnedFrom: advice.Learned, Caveat: advice.Caveat,
-		MetricsSummary: MetricsSummary{architecture(r.OldName, cohortOf(in.Window.Old)), architecture(r.NewName, cohortOf(in.Window.New))},
+		MetricsSummary: MetricsSummary{architecture(oldName, cohortOf(in.Window.Old)), architecture(newName, cohortOf(in.Window.New))},
 		Timestamp:      in.At.UTC(),
 	}
 	c := in.Report.Combined

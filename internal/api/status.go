@@ -56,6 +56,7 @@ func (a *API) status(ctx context.Context, _ *struct{}) (*statusOutput, error) {
 	}
 	a.addInstances(&s, instances, state.Last.At)
 	a.addLease(&s, state)
+	a.addArchitectures(&s, state)
 	if err := a.addDistrust(ctx, &s); err != nil {
 		return nil, err
 	}

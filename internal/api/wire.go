@@ -34,6 +34,8 @@ type Status struct {
 	Region                string     `json:"region"`
 	SoakEndsAt            *time.Time `json:"soak_ends_at"`
 	Instances             []Instance `json:"instances"`
+	// Architectures are of the instance that answers; null from a command straight on the database.
+	Architectures *Architectures `json:"architectures"`
 	// Lease is of the instance that answers; null from a command straight on the database.
 	Lease *Lease `json:"lease"`
 	// Approvals of the next stage so far, and how many distinct people must approve.
@@ -61,6 +63,23 @@ type Guardian struct {
 	By     string     `json:"paused_by,omitempty"`
 	At     *time.Time `json:"paused_at,omitempty"`
 	Why    string     `json:"paused_why,omitempty"`
+}
+
+// Architectures are what one instance runs.
+type Architectures struct {
+	Old RunningArchitecture `json:"old"`
+	New RunningArchitecture `json:"new"`
+}
+
+// RunningArchitecture is an architecture as an instance runs it. All but the name are of
+// a service; a built-in architecture has none.
+type RunningArchitecture struct {
+	Name     string `json:"name"`
+	URL      string `json:"url,omitempty"`
+	Protocol string `json:"protocol,omitempty" enum:"json,v2,spacy"`
+	Breaker  string `json:"breaker,omitempty" enum:"closed,open,half-open" doc:"While it is open no text is sent."`
+	NotReady string `json:"not_ready,omitempty" doc:"Why its health probe fails; while it does no text is sent."`
+	UnderWay *int   `json:"under_way,omitempty" doc:"Requests to it under way."`
 }
 
 // Instance is a running instance in a status.

@@ -5,11 +5,13 @@ package dispatch
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
 	"github.com/nlpcanary/nlpcanary/attempt"
 	"github.com/nlpcanary/nlpcanary/extract"
+	"github.com/nlpcanary/nlpcanary/extract/remote"
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -59,8 +61,11 @@ type Answer = attempt.Answer[extract.Result]
 // (see package extract's errors).
 func (d *Dispatcher) Extract(ctx context.Context, user rollout.UserID, doc extract.Document) (Answer, error) {
 	return attempt.Do(ctx, d.runner, user, attempt.Call[extract.Result]{
-		Old:          func(ctx context.Context) (extract.Result, error) { return d.old.Extract(ctx, doc) },
-		New:          func(ctx context.Context) (extract.Result, error) { return d.new.Extract(ctx, doc) },
+		Old: func(ctx context.Context) (extract.Result, error) { return d.old.Extract(ctx, doc) },
+		New: func(ctx context.Context) (extract.Result, error) {
+			result, err := d.new.Extract(ctx, doc)
+			return result, unavailable(err)
+		},
 		Descriptions: func(r extract.Result) int { return len(r.Descriptions) },
 		CallersFault: isCallersFault,
 	})
@@ -71,4 +76,13 @@ func (d *Dispatcher) Extract(ctx context.Context, user rollout.UserID, doc extra
 func isCallersFault(err error) bool {
 	var tooLong *extract.TooLongError
 	return errors.Is(err, extract.ErrInvalidText) || errors.Is(err, extract.ErrUnsupportedLanguage) || errors.As(err, &tooLong)
+}
+
+// unavailable marks what a service refuses without trying, so that it is told from a
+// failure.
+func unavailable(err error) error {
+	if errors.Is(err, remote.ErrOpen) || errors.Is(err, remote.ErrNotReady) {
+		return fmt.Errorf("%w: %w", attempt.ErrUnavailable, err)
+	}
+	return err
 }

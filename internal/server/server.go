@@ -87,6 +87,7 @@ func Run(ctx context.Context, config Config) error {
 	if config.Stdout == nil {
 		config.Stdout = io.Discard
 	}
+	config.Old, config.New = orBuiltin(config.Old, extract.NewSingle()), orBuiltin(config.New, extract.NewEnsemble())
 	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", config.Addr)
 	if err != nil {
 		return fmt.Errorf("listening on %s: %w", config.Addr, err)
@@ -113,6 +114,9 @@ func Run(ctx context.Context, config Config) error {
 	plane.follower.BreakGlass(brokenGlass)
 	stop := plane.obey(config.BreakGlass)
 	defer stop()
+	watching, unwatch := context.WithCancel(ctx)
+	defer probeServices(watching, config.Old, config.New)()
+	defer unwatch()
 	face, err := plane.face(st, config, watch)
 	if err != nil {
 		return err
@@ -178,7 +182,7 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 	p.recorder = outcome.NewSet()
 	p.shipper = startShipper(st, p.recorder, instance, reconcile, config.Logger)
 	p.dispatcher = dispatch.New(dispatch.Config{
-		Follower: p.follower, Old: orBuiltin(config.Old, extract.NewSingle()), New: orBuiltin(config.New, extract.NewEnsemble()),
+		Follower: p.follower, Old: config.Old, New: config.New,
 		Keyer: p.keyer, Sealer: p.sealer, Recorder: p.recorder, Budget: config.Budget, Logger: config.Logger,
 	})
 	return p
@@ -215,6 +219,9 @@ func (p *dataPlane) apiConfig(st *store.Store, config Config) api.Config {
 		Store: st, Follower: p.follower, Dispatcher: p.dispatcher, Ingest: p.ingest, Seen: p.seen, Sealer: p.sealer, Keyer: p.keyer,
 		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: p.registry,
 		Flush: p.shipper.ship,
+		Architectures: func() api.Architectures {
+			return api.Architectures{Old: describe(config.Old), New: describe(config.New)}
+		},
 	}
 }
 

@@ -1,0 +1,40 @@
+package api
+
+import (
+	"cmp"
+	"fmt"
+
+	"github.com/nlpcanary/nlpcanary/rollout"
+)
+
+// addArchitectures tells what this instance runs, and warns of what is wrong with it.
+// The first rollout's names are not anybody's choice, so they warn of nothing.
+func (a *API) addArchitectures(s *Status, state rollout.State) {
+	if a.config.Architectures == nil {
+		return
+	}
+	running := a.config.Architectures()
+	s.Architectures = &running
+	s.OldName, s.NewName = running.Old.Name, running.New.Name
+	for _, one := range []struct {
+		which, known string
+		is           RunningArchitecture
+	}{{"old", state.Rollout.OldName, running.Old}, {"new", state.Rollout.NewName, running.New}} {
+		if one.is.NotReady != "" || cmp.Or(one.is.Breaker, "closed") != "closed" {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("the %s architecture, %s, gets no texts from this instance: %s", one.which, one.is.Name, cmp.Or(one.is.NotReady, "it failed several times in a row")))
+		}
+		if one.is.Name != one.known && len(state.Past) > 0 {
+			s.Warnings = append(s.Warnings, fmt.Sprintf("this instance runs %s as the %s architecture, and the rollout was started with %s", one.is.Name, one.which, one.known))
+		}
+	}
+}
+
+// names are those of the architectures: what this instance runs, or else what the
+// rollout was started with.
+func (a *API) names(r rollout.Rollout) (old, canary string) {
+	if a.config.Architectures == nil {
+		return r.OldName, r.NewName
+	}
+	running := a.config.Architectures()
+	return running.Old.Name, running.New.Name
+}
