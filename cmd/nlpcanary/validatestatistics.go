@@ -9,7 +9,7 @@ import (
 )
 
 type validateStatisticsCmd struct {
-	Quick bool   `help:"Simulate an eighth of the trials: seconds instead of minutes, and only greater faults are found."`
+	Quick bool   `help:"Simulate a tenth of the trials: seconds instead of minutes, and only greater faults are found."`
 	Seed  uint64 `default:"1" placeholder:"N" help:"Where the random numbers begin; the same seed gives the same table on any machine (default 1)."`
 }
 

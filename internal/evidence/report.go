@@ -138,7 +138,8 @@ type Report struct {
 	Split    Split
 	// Risk is the greatest of the findings'; nil if nothing was measured.
 	Risk *float64
-	// Decision forecasts when this stage will be decided, see [Decision].
+	// Decision forecasts when this stage will be decided; nil if it is (everything is
+	// proven safe) or if it cannot be said, as without any labels.
 	Decision *Decision
 }
 

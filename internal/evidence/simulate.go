@@ -30,7 +30,7 @@ func flag(happened bool) float64 {
 func (s simulation) cases() []trialCase {
 	return []trialCase{
 		s.equalErrors(.05, 1000), s.equalErrors(.5, 1500),
-		s.moreErrors(.03, 2000, 50), s.moreErrors(.06, 4000, 400),
+		s.moreErrors(.03, 2000, 50), s.moreErrors(.06, 4000, 1500),
 		s.busyUsers(false, 800), s.busyUsers(true, 800),
 		s.times("latency A/A, 5/95", 1, .8, 1500), s.times("latency +30 %, 5/95", 1.3, .8, 2000),
 		s.times("latency +30 %, long tail, 5/95", 1.3, 1.2, 1000),
