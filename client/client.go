@@ -49,6 +49,9 @@ type Config struct {
 	Interval time.Duration
 	// ShipEvery is the mean time between shipments of outcomes; DefaultShipEvery if 0.
 	ShipEvery time.Duration
+	// CacheSlots bounds the cohort cache, of 8 bytes each; rollout.DefaultCacheSlots if 0,
+	// no cache if negative.
+	CacheSlots int
 	// Transport makes the requests, for TLS and proxies of your own; one that is like
 	// http.DefaultTransport if nil.
 	Transport http.RoundTripper
@@ -96,7 +99,7 @@ func Start(config Config) (*Client, error) {
 	c := &Client{source: newSource(config, servers), outcomes: outcome.NewSet()}
 	c.follower = follow.Start(follow.Config{
 		Source: c.source, Instance: instance, Region: config.Region,
-		Lease: config.Lease, Interval: config.Interval, Logger: config.Logger,
+		Lease: config.Lease, Interval: config.Interval, CacheSlots: config.CacheSlots, Logger: config.Logger,
 	})
 	c.runner = attempt.NewRunner(attempt.Config{
 		Decide: c.follower.Decide, Key: c.source.userKey, Seal: c.source.seal, Recorder: c.outcomes,

@@ -26,8 +26,24 @@ func answering(values ...string) func(context.Context) (texts, error) {
 	return func(context.Context) (texts, error) { return values, nil }
 }
 
-func TestRunFallsBackToOld(t *testing.T) {
-	s := canarytest.New(t, canarytest.Config{})
+// Everything that needs a whole server shares one, since each takes time to start.
+func TestAgainstAServer(t *testing.T) {
+	s := canarytest.New(t, canarytest.Config{Lease: 2 * time.Second})
+	for _, part := range []struct {
+		name string
+		test func(*testing.T, *canarytest.Server)
+	}{
+		{"run falls back to old", testRunFallsBack},
+		{"feedback", testFeedback},
+		{"acknowledgements are lost", testLostAcknowledgements},
+		{"an answer without a lease", testAnswerWithoutALease},
+		{"an answer after a rollback", testAnswerAfterARollback},
+	} {
+		t.Run(part.name, func(t *testing.T) { part.test(t, s) })
+	}
+}
+
+func testRunFallsBack(t *testing.T, s *canarytest.Server) {
 	c := start(t, func(c *client.Config) {
 		c.Servers, c.Token, c.Budget = []string{s.URL()}, s.Token(), time.Second
 	})
@@ -66,8 +82,7 @@ func TestRunFallsBackToOld(t *testing.T) {
 }
 
 // A rollback that comes while new works: its answer is dropped.
-func TestRunDropsAnAnswerThatCameTooLate(t *testing.T) {
-	s := canarytest.New(t, canarytest.Config{})
+func testAnswerAfterARollback(t *testing.T, s *canarytest.Server) {
 	c := s.Client()
 	answer, err := client.Run(t.Context(), c, "u", answering("old"), func(context.Context) (texts, error) {
 		s.Rollback(rollout.Disabled)
@@ -80,8 +95,8 @@ func TestRunDropsAnAnswerThatCameTooLate(t *testing.T) {
 }
 
 // The same with the network gone, so that nobody can tell of the rollback.
-func TestRunDropsAnAnswerWithoutALease(t *testing.T) {
-	s := canarytest.New(t, canarytest.Config{Lease: time.Second})
+func testAnswerWithoutALease(t *testing.T, s *canarytest.Server) {
+	defer s.Reconnect()
 	c := s.Client()
 	answer, err := client.Run(t.Context(), c, "u", answering("old"), func(context.Context) (texts, error) {
 		s.CutOff()
@@ -102,8 +117,7 @@ func TestRunBeforeAnyServerAnswers(t *testing.T) {
 }
 
 // Feedback goes by the id that Run gave, counts once, and cannot be changed.
-func TestFeedback(t *testing.T) {
-	s := canarytest.New(t, canarytest.Config{})
+func testFeedback(t *testing.T, s *canarytest.Server) {
 	c := s.Client()
 	answer, err := client.Run(t.Context(), c, "u", answering("old"), answering("new"))
 	if err != nil {
@@ -130,8 +144,8 @@ func TestFeedback(t *testing.T) {
 
 // Every acknowledgement of the first shipments is lost on the way: what was stored is
 // sent again, and counts once.
-func TestOutcomesCountOnceThoughAcknowledgementsAreLost(t *testing.T) {
-	s := canarytest.New(t, canarytest.Config{})
+func testLostAcknowledgements(t *testing.T, s *canarytest.Server) {
+	before := s.Counted(rollout.New)
 	target, err := url.Parse(s.URL())
 	if err != nil {
 		t.Fatal(err)
@@ -161,7 +175,7 @@ func TestOutcomesCountOnceThoughAcknowledgementsAreLost(t *testing.T) {
 	if err := c.Close(); err != nil { // ships the rest
 		t.Fatal(err)
 	}
-	if n := s.Counted(rollout.New); n != calls {
+	if n := s.Counted(rollout.New) - before; n != calls {
 		t.Errorf("%d of %d outcomes count", n, calls)
 	}
 }

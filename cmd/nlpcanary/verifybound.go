@@ -19,7 +19,7 @@ type verifyBoundCmd struct {
 
 // Help is shown by --help.
 func (verifyBoundCmd) Help() string {
-	return `Runs instances against the database, each behind a proxy of its own that swallows, delays or breaks its connections, and a quarter of them as processes that are stopped and continued; makes rollbacks at random moments past the proxies, and shows how long after each an instance still decided for the new architecture.
+	return `Runs instances against the database, each behind a proxy of its own that swallows, delays or breaks its connections, a quarter of them as processes that are stopped and continued, and a quarter as clients of the SDK behind a server of their own; makes rollbacks at random moments past the proxies, and shows how long after each an instance still decided for the new architecture.
 
 It works on state of its own, a schema or a file beside the one in use, and removes it at the end: your rollout is not touched. On SQLite there is no network to fail. Exit code 0: the bound held every time.`
 }

@@ -19,7 +19,8 @@ import (
 type Config struct {
 	// Database is "sqlite:PATH" or "postgres://…" with a TCP host.
 	Database string
-	// Instances is how many decide at once; 8 if 0.
+	// Instances is how many decide at once; 8 if 0. A quarter of them are clients, each of
+	// a server of its own.
 	Instances int
 	// Rollbacks is how many are made; 50 if 0.
 	Rollbacks int
@@ -91,12 +92,16 @@ func (p *proof) start(ctx context.Context, ground *ground) (err error) {
 	if p.config.Process != nil && p.config.Outage == nil {
 		processes = p.config.Instances / 4
 	}
-	for n := range p.config.Instances - processes {
+	clients := p.config.Instances / 4
+	for n := range p.config.Instances - processes - clients {
 		one, err := startInstance(ctx, ground, fmt.Sprintf("bound-%d", n), p.config)
 		if err != nil {
 			return err
 		}
 		p.subjects = append(p.subjects, one)
+	}
+	if err := p.startClients(ctx, ground, clients); err != nil {
+		return err
 	}
 	for n := range processes {
 		one, err := startProcess(ground, fmt.Sprintf("bound-process-%d", n), p.config)

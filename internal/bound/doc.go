@@ -4,7 +4,8 @@
 //
 // Several subjects decide without pause: instances with a store, a follower and (on
 // PostgreSQL) a proxy of their own, and instances that are processes of their own, which
-// can be stopped and continued. In each round every subject gets a fault that it can
+// can be stopped and continued, and clients of the SDK behind servers that are such
+// instances. In each round every subject gets a fault that it can
 // suffer, a rollback is made past the proxies at a random moment, and the last decision
 // for new of each subject is compared with the moment of the rollback. To add a kind of
 // subject is to implement the interface of that name.
