@@ -23,6 +23,18 @@ func (m Marks) ofOne() bool {
 	return rated && labelled
 }
 
+// MeanQuality is the mean of the quality marks; nil if there are none.
+func (m Marks) MeanQuality() *float64 { return ratio(m.Quality, m.Rated) }
+
+// AllMarks is the feedback on the outcomes of all users.
+func (t *Tally) AllMarks() Marks {
+	var sum Marks
+	for i := range Buckets {
+		sum.Add(t.Marks(i))
+	}
+	return sum
+}
+
 // fields lists the marks in the order of the binary form.
 func (m *Marks) fields() [6]*int64 {
 	return [6]*int64{&m.Quality, &m.Rated, &m.Labels.Correct, &m.Labels.Wrong, &m.Labels.Missed, &m.Labelled}

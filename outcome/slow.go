@@ -59,3 +59,9 @@ func (c *Counts) Add(other Counts) {
 	c.Timeouts = plus(c.Timeouts, other.Timeouts)
 	c.Slow = plus(c.Slow, other.Slow)
 }
+
+// ErrorRate is errors/requests; nil without requests.
+func (c Counts) ErrorRate() *float64 { return ratio(c.Errors, c.Requests) }
+
+// TimeoutRate is timeouts/requests; nil without requests.
+func (c Counts) TimeoutRate() *float64 { return ratio(c.Timeouts, c.Requests) }

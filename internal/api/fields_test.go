@@ -15,7 +15,7 @@ const (
 	statusFields       = "approvals approvals_needed architectures cache_size effective_percentage estimated_users_new_arch estimated_users_old_arch feature_flag_enabled finalised guardian instances last_updated latched lease new_architecture_name notes old_architecture_name overrides percentage region revision rollback_bound rollout soak_ends_at stage stage_name total_users updated_by warnings"
 	settingsFields     = "alpha_stage_1 alpha_stage_2 alpha_stage_3 alpha_stage_4 approvals guardian rollback_error_increase rollback_f1_drop rollback_quality_drop rollback_time_increase rollback_timeout_rate safe_error_increase safe_f1_gain safe_time_increase soak soak_stage_0 soak_stage_1 soak_stage_2 soak_stage_3 when_stale"
 	instanceFields     = "address break_glass cache_size id lease_age_ms lease_ms live region revision seen_at started_at version"
-	metricsFields      = "new_architecture old_architecture rollout since stage timestamp window"
+	metricsFields      = "comparison from new_architecture old_architecture region rollout since stage timestamp to window"
 	architectureFields = "avg_processing_time_ms avg_quality_score descriptions error_rate f1_score labelled name p50_processing_time_ms p95_processing_time_ms p99_processing_time_ms precision recall timeout_rate total_processed users"
 	stageChangeFields  = "admin changed message new_percentage new_stage old_percentage old_stage revision timestamp warnings"
 	rollbackFields     = "admin changed convergence is_rollback message new_percentage new_stage old_percentage old_stage revision timestamp warnings"

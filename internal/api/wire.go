@@ -114,7 +114,53 @@ type Metrics struct {
 	Since           time.Time           `json:"since"`
 	OldArchitecture ArchitectureMetrics `json:"old_architecture"`
 	NewArchitecture ArchitectureMetrics `json:"new_architecture"`
-	Timestamp       time.Time           `json:"timestamp"`
+	// Comparison is of the whole stage: empty where only a part of the time was asked
+	// for, or several stages.
+	Comparison []Comparison `json:"comparison" doc:"Estimates with intervals that hold at every look at the stage."`
+	Region     *string      `json:"region"`
+	From       *time.Time   `json:"from"`
+	To         *time.Time   `json:"to"`
+	Timestamp  time.Time    `json:"timestamp"`
+}
+
+// Comparison is one metric on both architectures, each with an interval that holds at
+// every look. Difference is new less old in the metric's own unit, Change new relative to
+// old less 1. What was not measured is null.
+type Comparison struct {
+	Metric     string    `json:"metric"`
+	Old        *Interval `json:"old"`
+	New        *Interval `json:"new"`
+	Difference *Interval `json:"difference"`
+	Change     *Interval `json:"change"`
+}
+
+// MetricsSeries answers GET /api/v1/admin/nlp-canary/metrics/series.
+type MetricsSeries struct {
+	Rollout string         `json:"rollout"`
+	Window  string         `json:"window" enum:"stage,rollout"`
+	Step    string         `json:"step" enum:"minute,hour,day"`
+	Region  *string        `json:"region"`
+	From    time.Time      `json:"from"`
+	To      time.Time      `json:"to"`
+	Points  []MetricsPoint `json:"points"`
+}
+
+// MetricsPoint is one step of time.
+type MetricsPoint struct {
+	Start           time.Time   `json:"start"`
+	OldArchitecture StepMetrics `json:"old_architecture"`
+	NewArchitecture StepMetrics `json:"new_architecture"`
+}
+
+// StepMetrics is what was measured of one cohort in one step.
+type StepMetrics struct {
+	TotalProcessed      int64    `json:"total_processed"`
+	ErrorRate           *float64 `json:"error_rate"`
+	TimeoutRate         *float64 `json:"timeout_rate"`
+	AvgProcessingTimeMS *float64 `json:"avg_processing_time_ms"`
+	P95ProcessingTimeMS *float64 `json:"p95_processing_time_ms"`
+	AvgQualityScore     *float64 `json:"avg_quality_score"`
+	F1Score             *float64 `json:"f1_score"`
 }
 
 // ArchitectureMetrics is what was measured of one cohort.

@@ -233,6 +233,22 @@ func TestFoldCompacts(t *testing.T) {
 		if want := fmt.Sprint(2 * 32); rows != want { // the last 48 hours, 90 minutes apart
 			t.Errorf("%s rows are left, want %s", rows, want)
 		}
+		for _, step := range []time.Duration{MinuteStep, HourStep, DayStep} {
+			points, err := s.Series(t.Context(), OutcomeQuery{Rollout: "nlp", From: newClock().now(), To: clock.now()}, step)
+			if err != nil {
+				t.Fatal(err)
+			}
+			var counts outcome.Counts
+			for i, p := range points {
+				counts.Add(p.New.Counts)
+				if i > 0 && !points[i-1].Start.Before(p.Start) || p.Start.Truncate(step) != p.Start {
+					t.Errorf("step %v: a point at %v", step, p.Start)
+				}
+			}
+			if last := points[len(points)-1]; counts.Requests != 1200 || counts.Errors != 180 || last.New.Tally == nil {
+				t.Errorf("step %v: %+v in %d points", step, counts, len(points))
+			}
+		}
 		before := fingerprint(t, mustWindow(t, s, OutcomeQuery{Rollout: "nlp", Epoch: 1}))
 		for range 3 {
 			if err := s.PutTallies(t.Context(), "p", first); err != nil {

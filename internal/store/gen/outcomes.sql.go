@@ -521,6 +521,60 @@ func (q *Queries) PutTally(ctx context.Context, arg PutTallyParams) (int64, erro
 	return result.RowsAffected()
 }
 
+const SelectAllBlocks = `-- name: SelectAllBlocks :many
+SELECT start, blocks FROM nlpcanary_periods
+WHERE rollout = $1 AND span = $2
+    AND (CAST($3 AS bigint) = 0 OR epoch = $3)
+    AND (CAST($4 AS boolean) OR region = $5)
+    AND start >= $6 AND start < $7
+`
+
+type SelectAllBlocksParams struct {
+	Rollout   string
+	Span      int64
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+}
+
+type SelectAllBlocksRow struct {
+	Start  int64
+	Blocks []byte
+}
+
+func (q *Queries) SelectAllBlocks(ctx context.Context, arg SelectAllBlocksParams) ([]SelectAllBlocksRow, error) {
+	rows, err := q.db.QueryContext(ctx, SelectAllBlocks,
+		arg.Rollout,
+		arg.Span,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SelectAllBlocksRow
+	for rows.Next() {
+		var i SelectAllBlocksRow
+		if err := rows.Scan(&i.Start, &i.Blocks); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
 const SelectBaselinePeriods = `-- name: SelectBaselinePeriods :many
 SELECT epoch, old FROM nlpcanary_periods
 WHERE rollout = $1 AND span = $2 AND epoch <= $3
@@ -719,7 +773,7 @@ func (q *Queries) SelectOpenTallies(ctx context.Context, arg SelectOpenTalliesPa
 }
 
 const SelectPeriods = `-- name: SelectPeriods :many
-SELECT old, new FROM nlpcanary_periods
+SELECT start, old, new FROM nlpcanary_periods
 WHERE rollout = $1 AND span = $2
     AND (CAST($3 AS bigint) = 0 OR epoch = $3)
     AND (CAST($4 AS boolean) OR region = $5)
@@ -737,8 +791,9 @@ type SelectPeriodsParams struct {
 }
 
 type SelectPeriodsRow struct {
-	Old []byte
-	New []byte
+	Start int64
+	Old   []byte
+	New   []byte
 }
 
 func (q *Queries) SelectPeriods(ctx context.Context, arg SelectPeriodsParams) ([]SelectPeriodsRow, error) {
@@ -758,7 +813,7 @@ func (q *Queries) SelectPeriods(ctx context.Context, arg SelectPeriodsParams) ([
 	var items []SelectPeriodsRow
 	for rows.Next() {
 		var i SelectPeriodsRow
-		if err := rows.Scan(&i.Old, &i.New); err != nil {
+		if err := rows.Scan(&i.Start, &i.Old, &i.New); err != nil {
 			return nil, err
 		}
 		items = append(items, i)
@@ -896,6 +951,80 @@ func (q *Queries) SumMarks(ctx context.Context, arg SumMarksParams) ([]SumMarksR
 		if err := rows.Scan(
 			&i.Variant,
 			&i.Bucket,
+			&i.Quality,
+			&i.Rated,
+			&i.Labelled,
+			&i.Correct,
+			&i.Wrong,
+			&i.Missed,
+		); err != nil {
+			return nil, err
+		}
+		items = append(items, i)
+	}
+	if err := rows.Close(); err != nil {
+		return nil, err
+	}
+	if err := rows.Err(); err != nil {
+		return nil, err
+	}
+	return items, nil
+}
+
+const SumMarksByMinute = `-- name: SumMarksByMinute :many
+SELECT variant, minute,
+    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
+    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
+FROM nlpcanary_feedback
+WHERE rollout = $1
+    AND (CAST($2 AS bigint) = 0 OR epoch = $2)
+    AND (CAST($3 AS boolean) OR region = $4)
+    AND minute >= $5 AND minute < $6
+    AND NOT excluded AND NOT (folded AND CAST($7 AS boolean))
+GROUP BY variant, minute
+`
+
+type SumMarksByMinuteParams struct {
+	Rollout   string
+	Epoch     int64
+	AnyRegion bool
+	Region    string
+	First     int64
+	Until     int64
+	OnlyOpen  bool
+}
+
+type SumMarksByMinuteRow struct {
+	Variant  string
+	Minute   int64
+	Quality  int64
+	Rated    int64
+	Labelled int64
+	Correct  int64
+	Wrong    int64
+	Missed   int64
+}
+
+func (q *Queries) SumMarksByMinute(ctx context.Context, arg SumMarksByMinuteParams) ([]SumMarksByMinuteRow, error) {
+	rows, err := q.db.QueryContext(ctx, SumMarksByMinute,
+		arg.Rollout,
+		arg.Epoch,
+		arg.AnyRegion,
+		arg.Region,
+		arg.First,
+		arg.Until,
+		arg.OnlyOpen,
+	)
+	if err != nil {
+		return nil, err
+	}
+	defer rows.Close()
+	var items []SumMarksByMinuteRow
+	for rows.Next() {
+		var i SumMarksByMinuteRow
+		if err := rows.Scan(
+			&i.Variant,
+			&i.Minute,
 			&i.Quality,
 			&i.Rated,
 			&i.Labelled,

@@ -33,7 +33,7 @@ WHERE rollout = sqlc.arg(rollout)
     AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until);
 
 -- name: SelectPeriods :many
-SELECT old, new FROM nlpcanary_periods
+SELECT start, old, new FROM nlpcanary_periods
 WHERE rollout = sqlc.arg(rollout) AND span = sqlc.arg(span)
     AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
     AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
@@ -165,3 +165,22 @@ WHERE rollout = sqlc.arg(rollout)
     AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until)
     AND NOT excluded AND NOT folded
 GROUP BY variant, bucket;
+
+-- name: SumMarksByMinute :many
+SELECT variant, minute,
+    CAST(COALESCE(SUM(quality), 0) AS bigint) AS quality, CAST(COUNT(quality) AS bigint) AS rated, CAST(COUNT(correct) AS bigint) AS labelled,
+    CAST(COALESCE(SUM(correct), 0) AS bigint) AS correct, CAST(COALESCE(SUM(wrong), 0) AS bigint) AS wrong, CAST(COALESCE(SUM(missed), 0) AS bigint) AS missed
+FROM nlpcanary_feedback
+WHERE rollout = sqlc.arg(rollout)
+    AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
+    AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
+    AND minute >= sqlc.arg(first) AND minute < sqlc.arg(until)
+    AND NOT excluded AND NOT (folded AND CAST(sqlc.arg(only_open) AS boolean))
+GROUP BY variant, minute;
+
+-- name: SelectAllBlocks :many
+SELECT start, blocks FROM nlpcanary_periods
+WHERE rollout = sqlc.arg(rollout) AND span = sqlc.arg(span)
+    AND (CAST(sqlc.arg(epoch) AS bigint) = 0 OR epoch = sqlc.arg(epoch))
+    AND (CAST(sqlc.arg(any_region) AS boolean) OR region = sqlc.arg(region))
+    AND start >= sqlc.arg(first) AND start < sqlc.arg(until);
