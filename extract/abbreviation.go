@@ -16,7 +16,7 @@ var openAbbreviations = setOf(`
 	т.е т.н`)
 
 // numberAbbreviations stand before a number.
-var numberAbbreviations = setOf(`no nos p pp vol ch fig art sec стр с гл т ч п ст рис табл д кв к корп оф рис №`)
+var numberAbbreviations = setOf(`no nos p pp vol ch fig art sec стр с гл т ч п ст рис табл д кв к корп оф рис руб №`)
 
 // afterNumber are units and eras. Behind a number they may end a sentence; anywhere
 // else they announce a name, as in «г. Москва».
@@ -52,8 +52,12 @@ func abbreviated(s string) bool {
 		counted := previous != "" && strings.IndexFunc(previous, func(r rune) bool { return !unicode.IsDigit(r) }) < 0
 		return !counted && len(word) == len("г")
 	}
+	head := strings.TrimRightFunc(before, unicode.IsSpace)
+	if (word == "с" || word == "д") && !strings.HasSuffix(head, ".") {
+		return true // «с. Бородино», «д. Выселки»; not «и т. д.»
+	}
 	// «т. е.», "e.g.", «о-в»: the part before belongs to it.
-	if head := strings.TrimRightFunc(before, unicode.IsSpace); strings.HasSuffix(head, "-") || strings.HasSuffix(head, ".") {
+	if strings.HasSuffix(head, "-") || strings.HasSuffix(head, ".") {
 		word = strings.ToLower(lastWord(head[:len(head)-1])) + head[len(head)-1:] + word
 	}
 	return openAbbreviations[word]

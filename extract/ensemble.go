@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"runtime"
 	"slices"
 )
@@ -16,6 +17,8 @@ import (
 type Ensemble struct {
 	processors []processor
 	voting     voting
+	mode       Mode
+	logger     *slog.Logger // may be nil
 }
 
 // NewEnsemble returns the ensemble of three processors: morphological density
@@ -25,6 +28,7 @@ func NewEnsemble() *Ensemble {
 	return &Ensemble{
 		processors: []processor{density{}, gazetteer{}, constructions{}},
 		voting:     defaultVoting,
+		mode:       ModeEnsemble,
 	}
 }
 
@@ -49,10 +53,14 @@ func (e *Ensemble) ExtractAnalysed(ctx context.Context, a *Analysis) (Result, er
 }
 
 func (e *Ensemble) extract(ctx context.Context, language Language, walk walk) (Result, error) {
-	running := slices.Clone(e.processors)
+	mode, err := e.modeFor(ctx, walk)
+	if err != nil {
+		return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), err)
+	}
+	running := mode.team(e.processors)
 	result := Result{Language: language}
 	for len(running) > 0 {
-		found, failed, err := e.run(ctx, walk, running)
+		found, failed, err := e.run(ctx, mode, walk, running)
 		if err != nil {
 			return Result{}, fmt.Errorf("extracting with %s: %w", e.Name(), err)
 		}
@@ -70,7 +78,7 @@ func (e *Ensemble) extract(ctx context.Context, language Language, walk walk) (R
 
 // run reads a document with the given processors. It returns the first failure of one of
 // them, or an error that concerns all.
-func (e *Ensemble) run(ctx context.Context, walk walk, running []processor) ([]Description, *Failure, error) {
+func (e *Ensemble) run(ctx context.Context, mode Mode, walk walk, running []processor) ([]Description, *Failure, error) {
 	weights := make([]float64, len(running))
 	for i, p := range running {
 		weights[i] = p.weight()
@@ -78,24 +86,24 @@ func (e *Ensemble) run(ctx context.Context, walk walk, running []processor) ([]D
 	var (
 		found    []Description
 		votes    []vote
-		proposed []candidate
+		proposed = make([][]candidate, len(running))
+		errs     = make([]error, len(running))
 		failed   *Failure
 		finisher = finisher{sources: namesOf(running)}
 	)
 	err := walk(ctx, func(b *block) error {
 		votes = votes[:0]
+		mode.propose(b, running, proposed, errs)
 		for i, p := range running {
-			var err error
-			proposed, err = guarded(p, b, proposed[:0])
-			if err != nil {
+			if err := errs[i]; err != nil {
 				failed = &Failure{Processor: p.name(), Reason: err.Error()}
 				return errStop
 			}
-			for _, c := range proposed {
+			for _, c := range proposed[i] {
 				votes = append(votes, vote{candidate: c, processor: i})
 			}
 		}
-		winners := merge(b.text, e.voting.elect(votes, weights))
+		winners := merge(b.text, mode.settle(e.voting, votes, weights))
 		found = finisher.finish(b, winners, found)
 		return nil
 	})

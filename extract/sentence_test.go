@@ -1,6 +1,7 @@
 package extract
 
 import (
+	"os"
 	"strings"
 	"testing"
 	"unicode"
@@ -113,4 +114,48 @@ func FuzzSentences(f *testing.F) {
 			t.Errorf("the sentences hold %d characters of %d", total, want)
 		}
 	})
+}
+
+// TestSentenceSplitterF1 measures the splitter on texts in which a person set a |
+// behind each sentence. = stands between texts.
+func TestSentenceSplitterF1(t *testing.T) {
+	raw, err := os.ReadFile("testdata/sentences.txt")
+	if err != nil {
+		t.Fatal(err)
+	}
+	right, wrong, missed := 0, 0, 0
+	for marked := range strings.SplitSeq(string(raw), "\n=\n") {
+		marked = strings.TrimSpace(marked)
+		text := strings.ReplaceAll(marked, "|", "")
+		letters := func(s string) int { return len(strings.Join(strings.Fields(s), "")) }
+		want := map[int]bool{}
+		at := 0
+		for sentence := range strings.SplitSeq(marked, "|") {
+			at += letters(sentence)
+			want[at] = true
+		}
+		delete(want, at) // the end of a text is no decision
+		last, at := at, 0
+		for _, sentence := range split(text) {
+			if at += letters(sentence); at == last {
+				break
+			}
+			if want[at] {
+				right++
+				delete(want, at)
+				continue
+			}
+			wrong++
+			t.Logf("wrong end: %q", sentence)
+		}
+		missed += len(want)
+		if len(want) > 0 {
+			t.Logf("missed an end in %q", text)
+		}
+	}
+	f1 := 2 * float64(right) / float64(2*right+wrong+missed)
+	t.Logf("F1 %.3f: %d right, %d wrong, %d missed", f1, right, wrong, missed)
+	if f1 < 0.97 {
+		t.Errorf("F1 %.3f, want at least 0.97", f1)
+	}
 }

@@ -9,9 +9,13 @@ import (
 type voting struct {
 	threshold float64 // share of the weight of all processors that must agree, 0..1
 	cut       float64 // confidence above which a processor votes, 0..1
+	soft      bool    // a vote weighs as much as its confidence
 }
 
 var defaultVoting = voting{threshold: 0.6, cut: 0.3}
+
+// softVoting has a lower threshold, since nobody is ever quite sure.
+var softVoting = voting{threshold: 0.4, cut: 0, soft: true}
 
 // epsilon keeps sums such as 1.0+0.8 of 3.0 from missing a threshold of 0.6.
 const epsilon = 1e-9
@@ -67,7 +71,7 @@ func (v voting) elect(votes []vote, weights []float64) []elected {
 	}
 	var winners []elected
 	for _, c := range clusters {
-		if winner := c.tally(weights, total); winner.consensus+epsilon >= v.threshold {
+		if winner := c.tally(weights, total, v.soft); winner.consensus+epsilon >= v.threshold {
 			winners = append(winners, winner)
 		}
 	}
@@ -112,7 +116,7 @@ func (c *cluster) add(v vote) {
 // tally decides on type, confidence and consensus. The type is that with the most
 // weight times confidence behind it, the confidence the weighted mean of all votes,
 // and the place that of the strongest vote.
-func (c *cluster) tally(weights []float64, total float64) elected {
+func (c *cluster) tally(weights []float64, total float64, soft bool) elected {
 	var e elected
 	var byKind evidence
 	weight, strongest := 0.0, 0.0
@@ -130,6 +134,9 @@ func (c *cluster) tally(weights []float64, total float64) elected {
 	e.kind, _ = byKind.best()
 	e.confidence /= weight
 	e.consensus = min(1, weight/total)
+	if soft {
+		e.consensus *= e.confidence
+	}
 	return e
 }
 
