@@ -67,7 +67,11 @@ func (x *exchange) try(up *upstream, within time.Duration) *attempt {
 	defer a.cancel(nil)
 	out := x.r.WithContext(a.ctx)
 	control := http.NewResponseController(x.w)
-	x.body.put(out, nil, func() {
+	var copied *capture
+	if x.shadow != nil {
+		copied = x.shadow.sent
+	}
+	x.body.put(out, copied, func() {
 		a.clock.set(within, func() { _ = control.SetReadDeadline(time.Time{}) })
 	})
 	x.w.quiet = up.variant == rollout.New
@@ -91,6 +95,9 @@ func (x *exchange) try(up *upstream, within time.Duration) *attempt {
 }
 
 func (a *attempt) rewrite(pr *httputil.ProxyRequest) {
+	if a.x.shadow != nil {
+		a.x.shadow.address(pr)
+	}
 	a.up.rewrite(pr)
 	if a.x.body.kept {
 		// The client has sent its body: there is nothing to wait for.
@@ -164,7 +171,12 @@ func (w *watched) Read(p []byte) (int, error) {
 	if w.a.answer != nil {
 		w.a.answer.add(p[:n])
 	}
-	if err != nil && !errors.Is(err, io.EOF) {
+	switch {
+	case errors.Is(err, io.EOF):
+		if w.a.answer != nil {
+			w.a.answer.end()
+		}
+	case err != nil:
 		w.a.broke = err
 	}
 	return n, err

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"sync"
 	"sync/atomic"
 	"time"
 )
@@ -77,6 +78,7 @@ func (b *body) put(out *http.Request, copied *capture, ended func()) {
 		}
 		if copied != nil {
 			copied.add(b.whole)
+			copied.end()
 		}
 	default:
 		var from io.Reader = b.r.Body
@@ -105,6 +107,9 @@ func (s *streamed) Read(p []byte) (int, error) {
 	}
 	switch {
 	case errors.Is(err, io.EOF):
+		if s.copied != nil {
+			s.copied.end()
+		}
 		s.ended()
 	case err != nil:
 		s.body.broken.Store(true)
@@ -115,20 +120,41 @@ func (s *streamed) Read(p []byte) (int, error) {
 // Close leaves the client's body to the server that read it.
 func (s *streamed) Close() error { return nil }
 
-// capture is a bounded copy of a body that passes by.
+// capture is a bounded copy of a body that passes by. It has a lock because a service
+// may answer while its request's body is still being read.
 type capture struct {
-	limit   int
+	limit int
+
+	mu      sync.Mutex
 	data    []byte
 	tooLong bool
+	whole   bool // it passed by to its end
 }
 
 func (c *capture) add(p []byte) {
-	if c.tooLong {
-		return
-	}
-	if len(c.data)+len(p) > c.limit {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	switch {
+	case c.tooLong:
+	case len(c.data)+len(p) > c.limit:
 		c.tooLong, c.data = true, nil
-		return
+	default:
+		c.data = append(c.data, p...)
 	}
-	c.data = append(c.data, p...)
+}
+
+func (c *capture) end() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.whole = true
+}
+
+// text is the copy; false if there is none, or not all of it.
+func (c *capture) text() ([]byte, bool) {
+	if c == nil {
+		return nil, false
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.data, c.whole && !c.tooLong
 }

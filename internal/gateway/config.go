@@ -58,6 +58,8 @@ type Config struct {
 	// Descriptions is a JSON pointer to the list of descriptions in an answer, so that
 	// they are counted; none are if it is empty.
 	Descriptions string
+	// Shadow copies a share of old's requests to new.
+	Shadow Shadow
 
 	Follower *follow.Follower
 	Keyer    rollout.Keyer
@@ -128,6 +130,7 @@ func (c Config) withDefaults() Config {
 		setDefault(&u.DialTimeout, DefaultDialTimeout)
 		setDefault(&u.MaxHeader, DefaultMaxHeader)
 	}
+	c.Shadow = c.Shadow.withDefaults()
 	if c.Logger == nil {
 		c.Logger = slog.Default()
 	}
@@ -180,6 +183,9 @@ func (c Config) Validate() error {
 		return &ConfigError{"quality.json", rulePointer}
 	case c.Descriptions != "" && !isPointer(c.Descriptions):
 		return &ConfigError{"descriptions", rulePointer}
+	}
+	if err := c.Shadow.validate(); err != nil {
+		return err
 	}
 	for i, source := range c.Users {
 		if err := source.validate(fmt.Sprintf("users[%d]", i)); err != nil {

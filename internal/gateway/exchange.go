@@ -27,7 +27,8 @@ type exchange struct {
 	fallback string // why old served in place of new
 	served   *attempt
 	recorded bool
-	id       string // of the outcome, for feedback
+	shadow   *shadowCopy // nil if the request is not copied
+	id       string      // of the outcome, for feedback
 }
 
 // decide chooses the service. Without a user it is old.
@@ -50,6 +51,7 @@ func (x *exchange) stillNew() bool {
 
 func (x *exchange) serveOld() {
 	x.deadline = time.Now().Add(x.g.config.Timeout)
+	x.shadow = x.drawShadow()
 	a := x.try(x.g.old, x.g.config.Timeout)
 	x.first = a
 	if a.err != nil {

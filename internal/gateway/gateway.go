@@ -5,6 +5,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/nlpcanary/nlpcanary/internal/shadow"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
 
@@ -14,6 +15,9 @@ type Gateway struct {
 	users    *finder
 	guarded  []string // headers that the user depends on
 	old, new *upstream
+	// Copies have connections of their own, so that they take none of new's users'.
+	shadowUp *upstream
+	shadows  *shadow.Pool // nil without shadow traffic
 	buffers  buffers
 	streams  streams
 	metrics  *instruments
@@ -43,20 +47,30 @@ func New(config Config) (*Gateway, error) {
 	if err != nil {
 		return nil, err
 	}
+	shadowUp, err := newUpstream(rollout.New, config.New, config.TrustedProxies)
+	if err != nil {
+		return nil, err
+	}
 	g := &Gateway{
-		config: config, users: users, guarded: users.guarded(), old: old, new: canary,
+		shadowUp: shadowUp,
+		config:   config, users: users, guarded: users.guarded(), old: old, new: canary,
 		streams: streams{open: map[*attempt]struct{}{}}, stop: make(chan struct{}),
 	}
 	g.metrics = newInstruments(g)
+	if config.Shadow.Share > 0 && config.Shadow.Recorder != nil {
+		g.shadows = shadow.NewPool(config.Shadow.Share, config.Shadow.Workers, config.Shadow.Queue)
+	}
 	g.done.Go(g.watchStreams)
 	return g, nil
 }
 
-// Close ends the streams that are open, so that a server can stop, and closes idle
-// connections. Other requests under way go on.
+// Close ends the streams that are open, so that a server can stop, and the copies to
+// new, and closes idle connections. Other requests under way go on.
 func (g *Gateway) Close() {
 	g.once.Do(func() { close(g.stop) })
 	g.done.Wait()
+	g.shadows.Close()
+	g.shadowUp.transport.CloseIdleConnections()
 	g.old.transport.CloseIdleConnections()
 	g.new.transport.CloseIdleConnections()
 }

@@ -14,6 +14,7 @@ type instruments struct {
 	seconds  *prometheus.HistogramVec
 	// badQuality counts what cannot be a mark.
 	badQuality prometheus.Counter
+	shadow     *prometheus.CounterVec
 	ended      prometheus.Counter
 	late       prometheus.Counter
 }
@@ -28,12 +29,14 @@ func newInstruments(g *Gateway) *instruments {
 			Help: "Time of a request, fallback and both bodies included, without WebSockets and event streams.", Buckets: []float64{.001, .0025, .005, .01, .025, .05, .1, .25, .5, 1, 2.5, 5, 10}}, []string{"served"}),
 		badQuality: prometheus.NewCounter(prometheus.CounterOpts{Name: "nlpcanary_gateway_bad_quality_total",
 			Help: "Answers whose quality was no number from 1 to 10."}),
+		shadow: prometheus.NewCounterVec(prometheus.CounterOpts{Name: "nlpcanary_gateway_shadow_total",
+			Help: "Requests of old's drawn to be copied to new, by what became of them."}, []string{"result"}),
 		ended: prometheus.NewCounter(prometheus.CounterOpts{Name: "nlpcanary_gateway_streams_ended_total",
 			Help: "WebSockets and event streams on new that were ended because their user was taken back."}),
 		late: prometheus.NewCounter(prometheus.CounterOpts{Name: "nlpcanary_gateway_late_answers_total",
 			Help: "Answers of new that served although the user had been taken back, because the request could not be repeated."}),
 	}
-	collectors := []prometheus.Collector{m.requests, m.refused, m.seconds, m.badQuality, m.ended, m.late}
+	collectors := []prometheus.Collector{m.requests, m.refused, m.seconds, m.badQuality, m.shadow, m.ended, m.late}
 	for _, u := range []*upstream{g.old, g.new} {
 		collectors = append(collectors, prometheus.NewGaugeFunc(prometheus.GaugeOpts{Name: "nlpcanary_gateway_in_flight",
 			Help: "Requests under way in a service.", ConstLabels: prometheus.Labels{"architecture": string(u.variant)}},

@@ -22,10 +22,14 @@ const maxCaptured = 1 << 20
 // captureFor keeps an answer's body if something in it is to be counted.
 func (x *exchange) captureFor(a *attempt, res *http.Response) *capture {
 	c := x.g.config
-	if (c.Quality.JSON == "" && c.Descriptions == "") || a.stream || a.status/100 != 2 || !looksLikeJSON(res.Header) {
+	wanted := c.Quality.JSON != "" || c.Descriptions != "" || x.shadow != nil
+	if !wanted || a.stream || a.status/100 != 2 || !looksLikeJSON(res.Header) {
 		return nil
 	}
 	a.header = res.Header
+	if x.shadow != nil && c.Quality.JSON == "" && c.Descriptions == "" {
+		return &capture{limit: c.Shadow.MaxBody}
+	}
 	return &capture{limit: maxCaptured}
 }
 
@@ -40,6 +44,9 @@ func (x *exchange) finish() {
 	}
 	if x.served != nil {
 		x.g.streams.remove(x.served)
+		if x.shadow != nil {
+			x.shadow.submit(x.served)
+		}
 	}
 	x.g.metrics.finished(x, took)
 }
@@ -87,11 +94,12 @@ func (x *exchange) countDescriptions(a *attempt) int {
 }
 
 func (x *exchange) answerField(a *attempt, pointer string) []byte {
-	if a.answer == nil || a.answer.tooLong || a.broke != nil {
+	text, whole := a.answer.text()
+	if !whole {
 		return nil
 	}
 	_ = http.NewResponseController(x.w).Flush() // a writer that cannot flush keeps nothing back
-	raw, err := jsonField(plain(a.answer.data, a.header), steps(pointer))
+	raw, err := jsonField(plain(text, a.header), steps(pointer))
 	if err != nil {
 		return nil
 	}
