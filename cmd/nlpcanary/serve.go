@@ -86,7 +86,7 @@ func (cmd serveCmd) run(ctx context.Context, s *session, override func(*config.C
 	defer stop()
 	return server.Run(ctx, server.Config{
 		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
-		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gateway: front, Notifiers: notifiers,
+		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gateway: front, Shadow: file.Shadow.Settings(), Notifiers: notifiers,
 		StateDir:   cmp.Or(cmd.StateDir, s.env.get("NLPCANARY_STATE_DIR")),
 		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
 	})

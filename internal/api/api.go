@@ -149,6 +149,7 @@ func New(config Config) (*API, error) {
 	a.huma = huma.NewAPI(description(config.Version), humaRoutes{a})
 	a.rolloutRoutes()
 	a.metricsRoutes()
+	a.shadowRoutes()
 	a.recommendationRoutes()
 	a.alertRoutes()
 	a.flagRoutes()

@@ -46,6 +46,11 @@ func (a *API) recommendations(ctx context.Context, _ *struct{}) (*recommendation
 	for _, one := range advice.Items {
 		body.Recommendations = append(body.Recommendations, Recommendation{string(one.Kind), string(one.Priority), one.Message})
 	}
+	if r.Stage == rollout.Disabled {
+		if seen, err := a.shadowed(ctx, r.Name, r.Epoch); err == nil && seen.Sums.Pairs > 0 {
+			body.Recommendations = append(body.Recommendations, Recommendation{string(advisor.KindInfo), string(advisor.PriorityLow), shadowWords(seen)})
+		}
+	}
 	for _, f := range in.Report.Findings {
 		body.Verdicts = append(body.Verdicts, verdictOf(f, in.Words(f)))
 	}

@@ -35,6 +35,7 @@ var matrix = []struct {
 }{
 	{"GET /api/v1/admin/nlp-canary/status", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/metrics", "", "", readers},
+	{"GET /api/v1/admin/nlp-canary/shadow", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/history", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/recommendations", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/alerts", "", "", readers},

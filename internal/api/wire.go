@@ -182,6 +182,35 @@ type ArchitectureMetrics struct {
 	Users               *int64   `json:"users"`
 }
 
+// Shadow answers GET /api/v1/admin/nlp-canary/shadow: sums over requests of old's users
+// that new processed too.
+type Shadow struct {
+	Rollout             string            `json:"rollout"`
+	Stage               int               `json:"stage"`
+	Window              string            `json:"window" enum:"stage,rollout"`
+	Since               time.Time         `json:"since"`
+	Pairs               int64             `json:"pairs"`
+	OnlyOldFailed       int64             `json:"only_old_failed" doc:"Pairs in which old failed or timed out, and new did not."`
+	OnlyNewFailed       int64             `json:"only_new_failed"`
+	Compared            int64             `json:"compared" doc:"Pairs whose descriptions were compared."`
+	Same                int64             `json:"same" doc:"Of them, those without any difference."`
+	Added               int64             `json:"added" doc:"Descriptions that only new found."`
+	Lost                int64             `json:"lost" doc:"Descriptions that only old found."`
+	Changed             int64             `json:"changed" doc:"Descriptions that both found, with another type or other bounds."`
+	ErrorRate           *PairedDifference `json:"error_rate"`
+	TimeoutRate         *PairedDifference `json:"timeout_rate"`
+	ProcessingTimeMS    *PairedDifference `json:"processing_time_ms"`
+	DescriptionsPerText *PairedDifference `json:"descriptions_per_text"`
+	Timestamp           time.Time         `json:"timestamp"`
+}
+
+// PairedDifference is new less old over pairs.
+type PairedDifference struct {
+	Old        float64  `json:"old"`
+	New        float64  `json:"new"`
+	Difference Interval `json:"difference"`
+}
+
 // StageChange answers advance and rollback.
 type StageChange struct {
 	Message       string    `json:"message"`

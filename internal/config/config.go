@@ -18,6 +18,7 @@ import (
 type Config struct {
 	Architectures Architectures `yaml:"architectures"`
 	Gateway       *Gateway      `yaml:"gateway"` // none if nil
+	Shadow        Shadow        `yaml:"shadow"`
 	Notifiers     notify.Config `yaml:"notifiers"`
 }
 
@@ -78,6 +79,9 @@ func Parse(name string, raw []byte) (Config, error) {
 		return Config{}, syntaxError(name, err)
 	}
 	if err := c.Architectures.check(place{tree, "$.architectures"}); err != nil {
+		return Config{}, inFile(name, err)
+	}
+	if err := c.Shadow.check(place{tree, "$.shadow"}); err != nil {
 		return Config{}, inFile(name, err)
 	}
 	if c.Gateway != nil {

@@ -75,3 +75,14 @@ func TestABadGatewayIsRefusedWithItsLine(t *testing.T) {
 		}
 	}
 }
+
+func TestTheShadowsSection(t *testing.T) {
+	c, err := Parse("x.yaml", []byte("shadow: {share: 0.05, methods: [GET, POST], paths: [/v1/]}\n"))
+	if err != nil || c.Shadow.Settings().Share != .05 || len(c.Shadow.Settings().Methods) != 2 {
+		t.Errorf("%+v, %v", c.Shadow, err)
+	}
+	_, err = Parse("x.yaml", []byte("\nshadow:\n  share: 1.5\n"))
+	if want := "x.yaml:3: shadow.share: is a share from 0 to 1"; err == nil || err.Error() != want {
+		t.Errorf("%v, want %s", err, want)
+	}
+}

@@ -13,6 +13,7 @@ import (
 	"github.com/nlpcanary/nlpcanary/extract"
 	"github.com/nlpcanary/nlpcanary/extract/remote"
 	"github.com/nlpcanary/nlpcanary/follow"
+	"github.com/nlpcanary/nlpcanary/internal/shadow"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
 )
@@ -36,18 +37,28 @@ type Config struct {
 	// NewSlots bounds how many texts are in the new architecture at once;
 	// DefaultNewSlots if 0.
 	NewSlots int
-	Logger   *slog.Logger
+	// Shadows, if set, lets new read a share of old's texts too, and ShadowRecorder
+	// keeps how the two differ.
+	Shadows        *shadow.Pool
+	ShadowRecorder *outcome.ShadowSet
+	Logger         *slog.Logger // slog.Default if nil
 }
 
 // Dispatcher is safe for concurrent use.
 type Dispatcher struct {
-	old, new extract.Extractor
-	runner   *attempt.Runner
+	config Config
+	runner *attempt.Runner
 }
 
 // New makes a dispatcher.
 func New(config Config) *Dispatcher {
-	return &Dispatcher{old: config.Old, new: config.New, runner: attempt.NewRunner(attempt.Config{
+	if config.Logger == nil {
+		config.Logger = slog.Default()
+	}
+	if config.Budget == 0 {
+		config.Budget = DefaultBudget
+	}
+	return &Dispatcher{config: config, runner: attempt.NewRunner(attempt.Config{
 		Decide: config.Follower.Decide, Key: config.Keyer.Key, Seal: config.Sealer.Seal, Recorder: config.Recorder,
 		Budget: config.Budget, NewSlots: config.NewSlots, Logger: config.Logger,
 	})}
@@ -61,9 +72,9 @@ type Answer = attempt.Answer[extract.Result]
 // (see package extract's errors).
 func (d *Dispatcher) Extract(ctx context.Context, user rollout.UserID, doc extract.Document) (Answer, error) {
 	return attempt.Do(ctx, d.runner, user, attempt.Call[extract.Result]{
-		Old: func(ctx context.Context) (extract.Result, error) { return d.old.Extract(ctx, doc) },
+		Old: func(ctx context.Context) (extract.Result, error) { return d.readByOld(ctx, user, doc) },
 		New: func(ctx context.Context) (extract.Result, error) {
-			result, err := d.new.Extract(ctx, doc)
+			result, err := d.config.New.Extract(ctx, doc)
 			return result, unavailable(err)
 		},
 		Descriptions: func(r extract.Result) int { return len(r.Descriptions) },

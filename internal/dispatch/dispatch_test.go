@@ -15,6 +15,7 @@ import (
 	"github.com/nlpcanary/nlpcanary/extract"
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/shadow"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -296,5 +297,54 @@ func TestManyAtOnce(t *testing.T) {
 	}
 	if n := s.counted(t, rollout.New).Total().Requests; n != 64 {
 		t.Errorf("%d outcomes of 64 texts", n)
+	}
+}
+
+// New reads a share of old's texts too; a panic of it is an error of the pair, and the
+// users notice nothing.
+func TestTextsInTheShadow(t *testing.T) {
+	pool := shadow.NewPool(1, 2, 10)
+	defer pool.Close()
+	set := outcome.NewShadowSet()
+	s := newStage(t, finds("old"), architecture(func(ctx context.Context, d extract.Document) (extract.Result, error) {
+		if d.Text == "" {
+			panic("in the shadow")
+		}
+		return finds("new")(ctx, d)
+	}), func(c *dispatch.Config) { c.Shadows, c.ShadowRecorder = pool, set })
+	read := func(text string) {
+		t.Helper()
+		a, err := s.dispatcher.Extract(t.Context(), "u", extract.Document{Text: text})
+		wantServed(t, a, err, rollout.Old, "old")
+	}
+	pairs := func() outcome.ShadowSums {
+		list, err := set.Pending()
+		if err != nil || len(list) > 1 {
+			t.Fatal(err, list)
+		}
+		var p outcome.Shadows
+		if len(list) == 1 {
+			if err := p.UnmarshalBinary(list[0].Data); err != nil {
+				t.Fatal(err)
+			}
+		}
+		return p.Total()
+	}
+	s.apply(t, rollout.SetFlag{Name: rollout.KillSwitch})
+	read("while new is switched off")
+	s.apply(t, rollout.SetFlag{Name: rollout.KillSwitch, Enabled: true})
+	s.apply(t, rollout.Rollback{Target: rollout.Disabled})
+	read("a text")
+	read("")
+	for deadline := time.Now().Add(5 * time.Second); pairs().Pairs < 2; time.Sleep(time.Millisecond) {
+		if time.Now().After(deadline) {
+			t.Fatalf("%+v, want 2 pairs", pairs())
+		}
+	}
+	if p := pairs(); p.Pairs != 2 || p.Compared != 1 || p.SamePairs != 1 || p.NewErrors != 1 || p.OldErrors != 0 {
+		t.Errorf("%+v", p)
+	}
+	if n := s.counted(t, rollout.New).Total().Requests; n != 0 {
+		t.Errorf("%d outcomes of new", n)
 	}
 }

@@ -1,6 +1,7 @@
 package gateway
 
 import (
+	"errors"
 	"fmt"
 	"log/slog"
 	"net/http"
@@ -184,8 +185,9 @@ func (c Config) Validate() error {
 	case c.Descriptions != "" && !isPointer(c.Descriptions):
 		return &ConfigError{"descriptions", rulePointer}
 	}
-	if err := c.Shadow.validate(); err != nil {
-		return err
+	var wrong *ConfigError
+	if errors.As(c.Shadow.Validate(), &wrong) {
+		return &ConfigError{"shadow." + wrong.Field, wrong.Rule}
 	}
 	for i, source := range c.Users {
 		if err := source.validate(fmt.Sprintf("users[%d]", i)); err != nil {

@@ -55,22 +55,25 @@ func (s Shadow) withDefaults() Shadow {
 	return s
 }
 
-func (s Shadow) validate() error {
+// Validate returns a [ConfigError] for the first field that breaks its rule. Fields
+// that were left out are taken at their defaults.
+func (s Shadow) Validate() error {
+	s = s.withDefaults()
 	switch {
 	case !(s.Share >= 0 && s.Share <= 1):
-		return &ConfigError{"shadow.share", "is a share from 0 to 1"}
+		return &ConfigError{"share", "is a share from 0 to 1"}
 	case s.MaxBody < 0 || s.MaxBody > 16<<20:
-		return &ConfigError{"shadow.max_body", "is 1 byte to 16 MiB"}
+		return &ConfigError{"max_body", "is 1 byte to 16 MiB"}
 	case s.Workers < 0 || s.Workers > 1024:
-		return &ConfigError{"shadow.workers", "is 1 to 1024"}
+		return &ConfigError{"workers", "is 1 to 1024"}
 	case s.Queue < 0 || s.Queue > 100_000:
-		return &ConfigError{"shadow.queue", "is 1 to 100,000"}
+		return &ConfigError{"queue", "is 1 to 100,000"}
 	case !isPointer(s.Descriptions):
-		return &ConfigError{"shadow.descriptions", rulePointer}
+		return &ConfigError{"descriptions", rulePointer}
 	case slices.ContainsFunc(s.Methods, func(m string) bool { return !isToken(m) || m == http.MethodConnect }):
-		return &ConfigError{"shadow.methods", "are HTTP methods such as GET and POST"}
+		return &ConfigError{"methods", "are HTTP methods such as GET and POST"}
 	case slices.ContainsFunc(s.Paths, func(p string) bool { return !strings.HasPrefix(p, "/") }):
-		return &ConfigError{"shadow.paths", "begin with a slash"}
+		return &ConfigError{"paths", "begin with a slash"}
 	}
 	return nil
 }

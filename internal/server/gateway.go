@@ -24,11 +24,13 @@ type Gateway struct {
 
 // gateway decides by the instance's follower and counts in its outcomes; nil if none
 // is configured.
-func (p *dataPlane) gateway(config *Gateway) (*gateway.Gateway, error) {
-	if config == nil {
+func (p *dataPlane) gateway(config Config) (*gateway.Gateway, error) {
+	if config.Gateway == nil {
 		return nil, nil
 	}
-	c := config.Config
+	c := config.Gateway.Config
+	c.Shadow = config.Shadow
+	c.Shadow.Recorder = p.shadows
 	c.Follower, c.Keyer, c.Sealer, c.Recorder = p.follower, p.keyer, p.sealer, p.recorder
 	c.Registry, c.Logger = p.registry, p.log
 	return gateway.New(c)
@@ -51,7 +53,7 @@ func newGatewayFront(ctx context.Context, config Config) (*gatewayFront, error) 
 		return nil, nil
 	}
 	c := config.Gateway.Config
-	c.Logger = config.Logger
+	c.Logger, c.Shadow = config.Logger, config.Shadow
 	if err := c.Validate(); err != nil {
 		return nil, err
 	}

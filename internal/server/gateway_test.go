@@ -47,7 +47,7 @@ func TestAnInstanceWithAGateway(t *testing.T) {
 }
 
 // runGateway runs an instance with a gateway; ask tells which service serves the user u.
-func runGateway(t *testing.T, database string) (s *running, ask func() string) {
+func runGateway(t *testing.T, database string, changes ...func(*server.Config)) (s *running, ask func() string) {
 	t.Helper()
 	says := func(text string) string {
 		s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { _, _ = io.WriteString(w, text) }))
@@ -59,6 +59,9 @@ func runGateway(t *testing.T, database string) (s *running, ask func() string) {
 		c.Gateway = &server.Gateway{Addr: "127.0.0.1:0", Ready: func(url string) { front <- url }, Config: gateway.Config{
 			Old: gateway.Upstream{URL: says("old")}, New: gateway.Upstream{URL: says("new")}, Users: []gateway.UserSource{{Header: "X-User-Id"}},
 		}}
+		for _, change := range changes {
+			change(c)
+		}
 	})
 	url := <-front
 	return s, func() string {
@@ -98,5 +101,34 @@ func TestABadGatewayIsRefusedAtTheStart(t *testing.T) {
 	err := server.Run(t.Context(), server.Config{Database: "sqlite:test.db", Addr: "127.0.0.1:0", Gateway: &server.Gateway{Addr: "127.0.0.1:0"}})
 	if err == nil || !strings.Contains(err.Error(), "gateway.old.url is an http or https URL") {
 		t.Errorf("%v", err)
+	}
+}
+
+// At stage 0 new works in the shadow of the gateway and of the extraction, and the API
+// tells how it did.
+func TestShadowTraffic(t *testing.T) {
+	t.Chdir(t.TempDir())
+	s, ask := runGateway(t, "sqlite:"+filepath.Join(t.TempDir(), "test.db"), func(c *server.Config) { c.Shadow = gateway.Shadow{Share: 1} })
+	s.call(t, "POST", canary+"rollback", map[string]any{"stage": 0}, 200, nil)
+	if got := ask(); got != "old" {
+		t.Errorf("%q serves", got)
+	}
+	s.call(t, "POST", "/api/v1/extract", map[string]any{"user_id": "u", "text": "A tall woman in a grey coat stood at the iron gate of the old house, and the cold rain ran down her face."}, 200, nil)
+	var seen api.Shadow
+	waitFor(t, "two pairs are counted", func() bool {
+		s.call(t, "GET", canary+"shadow", nil, 200, &seen)
+		return seen.Pairs == 2
+	})
+	if seen.Compared != 1 || seen.ErrorRate == nil || seen.ErrorRate.New != 0 || seen.ProcessingTimeMS == nil || seen.ProcessingTimeMS.Old <= 0 || seen.ErrorRate.Difference.Low != nil {
+		t.Errorf("%+v", seen)
+	}
+	var advice api.Recommendations
+	s.call(t, "GET", canary+"recommendations", nil, 200, &advice)
+	found := false
+	for _, r := range advice.Recommendations {
+		found = found || strings.Contains(r.Message, "In the shadow new processed 2 of old's requests")
+	}
+	if !found {
+		t.Errorf("the recommendations tell nothing of it: %+v", advice.Recommendations)
 	}
 }

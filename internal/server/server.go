@@ -21,9 +21,11 @@ import (
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/api"
 	"github.com/nlpcanary/nlpcanary/internal/dispatch"
+	"github.com/nlpcanary/nlpcanary/internal/gateway"
 	"github.com/nlpcanary/nlpcanary/internal/guardian"
 	"github.com/nlpcanary/nlpcanary/internal/ingest"
 	"github.com/nlpcanary/nlpcanary/internal/notify"
+	"github.com/nlpcanary/nlpcanary/internal/shadow"
 	"github.com/nlpcanary/nlpcanary/internal/store"
 	"github.com/nlpcanary/nlpcanary/outcome"
 	"github.com/nlpcanary/nlpcanary/rollout"
@@ -68,6 +70,8 @@ type Config struct {
 	Ready func(url, adminToken string)
 	// Gateway, if set, stands in front of two services as well.
 	Gateway *Gateway
+	// Shadow copies a share of old's requests and texts to new.
+	Shadow gateway.Shadow
 	// Notifiers get the guardian's alerts.
 	Notifiers []notify.Notifier
 	// GuardianEvery is the time between two looks of the guardian;
@@ -144,6 +148,8 @@ type dataPlane struct {
 	follower   *follow.Follower
 	dispatcher *dispatch.Dispatcher
 	recorder   *outcome.Set
+	shadows    *outcome.ShadowSet
+	texts      *shadow.Pool // nil without shadow traffic
 	registry   *prometheus.Registry
 	instance   string
 	shipper    *shipper
@@ -179,11 +185,14 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 			}
 		},
 	})
-	p.recorder = outcome.NewSet()
-	p.shipper = startShipper(st, p.recorder, instance, reconcile, config.Logger)
+	p.recorder, p.shadows = outcome.NewSet(), outcome.NewShadowSet()
+	if config.Shadow.Share > 0 {
+		p.texts = shadow.NewPool(config.Shadow.Share, config.Shadow.Workers, config.Shadow.Queue)
+	}
+	p.shipper = startShipper(st, p.recorder, p.shadows, instance, reconcile, config.Logger)
 	p.dispatcher = dispatch.New(dispatch.Config{
 		Follower: p.follower, Old: config.Old, New: config.New,
-		Keyer: p.keyer, Sealer: p.sealer, Recorder: p.recorder, Budget: config.Budget, Logger: config.Logger,
+		Keyer: p.keyer, Sealer: p.sealer, Recorder: p.recorder, Shadows: p.texts, ShadowRecorder: p.shadows, Budget: config.Budget, Logger: config.Logger,
 	})
 	return p
 }
@@ -207,7 +216,7 @@ func (p *dataPlane) face(st *store.Store, config Config, w *watch) (*face, error
 	if err != nil {
 		return nil, err
 	}
-	proxy, err := p.gateway(config.Gateway)
+	proxy, err := p.gateway(config)
 	if err != nil {
 		return nil, err
 	}
@@ -266,6 +275,7 @@ func (p *dataPlane) obey(orders <-chan bool) (stop func() (on bool)) {
 // close ships what was counted and takes the instance off the list.
 func (p *dataPlane) close() error {
 	p.ingest.Close()
+	p.texts.Close()
 	return errors.Join(p.shipper.close(), p.follower.Close())
 }
 

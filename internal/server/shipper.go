@@ -2,6 +2,7 @@ package server
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 	"sync"
@@ -26,6 +27,7 @@ const foldEvery = 30 * time.Second
 type shipper struct {
 	store     *store.Store
 	set       *outcome.Set
+	shadows   *outcome.ShadowSet
 	producer  string
 	reconcile <-chan struct{}
 	log       *slog.Logger
@@ -35,9 +37,9 @@ type shipper struct {
 	failing bool // so that an outage is logged once
 }
 
-func startShipper(st *store.Store, set *outcome.Set, producer string, reconcile <-chan struct{}, log *slog.Logger) *shipper {
+func startShipper(st *store.Store, set *outcome.Set, shadows *outcome.ShadowSet, producer string, reconcile <-chan struct{}, log *slog.Logger) *shipper {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &shipper{store: st, set: set, producer: producer, reconcile: reconcile, log: log, cancel: cancel}
+	s := &shipper{store: st, set: set, shadows: shadows, producer: producer, reconcile: reconcile, log: log, cancel: cancel}
 	s.done.Go(func() { s.shipLoop(ctx) })
 	s.done.Go(func() { s.foldLoop(ctx) })
 	s.done.Go(func() { s.reconcileLoop(ctx) })
@@ -67,6 +69,24 @@ func (s *shipper) shipLoop(ctx context.Context) {
 }
 
 func (s *shipper) ship(ctx context.Context) error {
+	return errors.Join(s.shipOutcomes(ctx), s.shipShadows(ctx))
+}
+
+func (s *shipper) shipShadows(ctx context.Context) error {
+	pending, err := s.shadows.Pending()
+	if err != nil {
+		return fmt.Errorf("collecting shadow pairs: %w", err)
+	}
+	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+	defer cancel()
+	if err := s.store.PutShadows(ctx, s.producer, pending); err != nil {
+		return fmt.Errorf("storing shadow pairs: %w", err)
+	}
+	s.shadows.Acknowledge(pending)
+	return nil
+}
+
+func (s *shipper) shipOutcomes(ctx context.Context) error {
 	pending, err := s.set.Pending(time.Now())
 	if err != nil {
 		return fmt.Errorf("collecting outcomes: %w", err)
