@@ -42,6 +42,13 @@ bench: ## Run all benchmarks COUNT times and summarise them
 verify-bound: ## Prove the bound: 200 rollbacks, 50 of them while PostgreSQL is killed
 	go test ./internal/bound -run TestVerify -v -count 1 -timeout 2h -bound.lease 3s -bound.rollbacks 150 -bound.kills 50
 
+.PHONY: bench-peers
+bench-peers: ## Compare with what a team would use instead; fails if a goal is missed (needs wrk)
+	@bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && \
+		go build -o "$$bin/nlpcanary" ./cmd/nlpcanary && \
+		go -C bench build -o "$$bin/relayproxy" github.com/thomaspoignant/go-feature-flag/cmd/relayproxy && \
+		BENCH_BIN="$$bin" go -C bench test -count=1 -timeout 15m .
+
 .PHONY: lint
 lint: ## Run go vet, gofmt and golangci-lint
 	go vet ./...
