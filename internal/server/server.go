@@ -189,7 +189,7 @@ func startDataPlane(st *store.Store, config Config, address string) *dataPlane {
 	if config.Shadow.Share > 0 {
 		p.texts = shadow.NewPool(config.Shadow.Share, config.Shadow.Workers, config.Shadow.Queue)
 	}
-	p.shipper = startShipper(st, p.recorder, p.shadows, instance, reconcile, config.Logger)
+	p.shipper = startShipper(st, p.recorder, p.shadows, instance, spoolPrefix(config), reconcile, config.Logger)
 	p.dispatcher = dispatch.New(dispatch.Config{
 		Follower: p.follower, Old: config.Old, New: config.New,
 		Keyer: p.keyer, Sealer: p.sealer, Recorder: p.recorder, Shadows: p.texts, ShadowRecorder: p.shadows, Budget: config.Budget, Logger: config.Logger,

@@ -23,7 +23,8 @@ const foldEvery = 30 * time.Second
 // shipper brings tallies to the store, has them folded there, and has SQL changes of
 // the flags recorded.
 // While the database is away the tallies stay in memory, within the bound that
-// outcome.Set documents.
+// outcome.Set documents, and in a spool on disk, from which the next process ships them
+// if this one ends before.
 type shipper struct {
 	store     *store.Store
 	set       *outcome.Set
@@ -35,11 +36,22 @@ type shipper struct {
 	cancel  context.CancelFunc
 	done    sync.WaitGroup
 	failing bool // so that an outage is logged once
+
+	spoolMu sync.Mutex
+	spool   *spool
+	left    []string // spools of processes that ended, to be shipped
 }
 
-func startShipper(st *store.Store, set *outcome.Set, shadows *outcome.ShadowSet, producer string, reconcile <-chan struct{}, log *slog.Logger) *shipper {
+func newShipper(st *store.Store, set *outcome.Set, shadows *outcome.ShadowSet, producer, spools string, reconcile <-chan struct{}, log *slog.Logger) *shipper {
+	s := &shipper{store: st, set: set, shadows: shadows, producer: producer, reconcile: reconcile, log: log, spool: newSpool(spools, producer)}
+	s.left = leftBehind(spools, s.spool.path)
+	return s
+}
+
+func startShipper(st *store.Store, set *outcome.Set, shadows *outcome.ShadowSet, producer, spools string, reconcile <-chan struct{}, log *slog.Logger) *shipper {
 	ctx, cancel := context.WithCancel(context.Background())
-	s := &shipper{store: st, set: set, shadows: shadows, producer: producer, reconcile: reconcile, log: log, cancel: cancel}
+	s := newShipper(st, set, shadows, producer, spools, reconcile, log)
+	s.cancel = cancel
 	s.done.Go(func() { s.shipLoop(ctx) })
 	s.done.Go(func() { s.foldLoop(ctx) })
 	s.done.Go(func() { s.reconcileLoop(ctx) })
@@ -55,12 +67,16 @@ func (s *shipper) shipLoop(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		switch err := s.ship(ctx); {
+		err := s.ship(ctx)
+		if err == nil {
+			err = s.shipLeft(ctx)
+		}
+		switch {
 		case ctx.Err() != nil:
 			return
 		case err != nil && !s.failing:
 			s.failing = true
-			s.log.Warn("outcomes wait in memory", "error", err)
+			s.log.Warn("outcomes wait in memory and on disk", "error", err)
 		case err == nil && s.failing:
 			s.failing = false
 			s.log.Info("outcomes are stored again")
@@ -91,15 +107,29 @@ func (s *shipper) shipOutcomes(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("collecting outcomes: %w", err)
 	}
-	if len(pending) == 0 {
-		return nil
+	if len(pending) > 0 {
+		ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
+		defer cancel()
+		if err := s.store.PutTallies(ctx, s.producer, pending); err != nil {
+			s.spoolMu.Lock()
+			defer s.spoolMu.Unlock()
+			return fmt.Errorf("storing outcomes: %w", errors.Join(err, s.spool.keep(pending)))
+		}
+		s.set.Acknowledge(pending)
 	}
-	ctx, cancel := context.WithTimeout(ctx, 10*time.Second)
-	defer cancel()
-	if err := s.store.PutTallies(ctx, s.producer, pending); err != nil {
-		return fmt.Errorf("storing outcomes: %w", err)
+	s.spoolMu.Lock()
+	defer s.spoolMu.Unlock()
+	return s.spool.clear()
+}
+
+// shipLeft ships what processes before this one could not.
+func (s *shipper) shipLeft(ctx context.Context) error {
+	for len(s.left) > 0 {
+		if err := adopt(ctx, s.left[0], s.store.PutTallies); err != nil {
+			return err
+		}
+		s.left = s.left[1:]
 	}
-	s.set.Acknowledge(pending)
 	return nil
 }
 
