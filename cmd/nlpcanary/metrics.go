@@ -10,6 +10,20 @@ import (
 
 type metricsCmd struct {
 	Window string `enum:"stage,rollout" default:"stage" placeholder:"NAME" help:"Since the present stage began (stage) or the rollout did (rollout)."`
+	Region string `placeholder:"NAME" help:"Only this region."`
+	From   string `placeholder:"TIME" help:"Only from this time on, such as 2030-01-02T15:04:05Z."`
+	To     string `placeholder:"TIME" help:"Only before this time."`
+}
+
+// query is what the API is asked for.
+func (cmd metricsCmd) query() url.Values {
+	values := url.Values{"window": {cmd.Window}}
+	for name, value := range map[string]string{"region": cmd.Region, "from": cmd.From, "to": cmd.To} {
+		if value != "" {
+			values.Set(name, value)
+		}
+	}
+	return values
 }
 
 // Run compares the two architectures.
@@ -20,7 +34,7 @@ func (cmd metricsCmd) Run(ctx context.Context, s *session) error {
 	}
 	defer c.close() //nolint:errcheck // nothing was written
 	var metrics api.Metrics
-	raw, err := c.get(ctx, canaryPath+"/metrics", url.Values{"window": {cmd.Window}}, &metrics)
+	raw, err := c.get(ctx, canaryPath+"/metrics", cmd.query(), &metrics)
 	if err != nil {
 		return err
 	}
