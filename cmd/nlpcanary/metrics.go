@@ -70,9 +70,13 @@ func writeComparison(s *session, old, new api.ArchitectureMetrics) {
 	row("time, p95", number(func(m api.ArchitectureMetrics) *float64 { return m.P95ProcessingTimeMS }, "%.2f ms", 1))
 	row("time, p99", number(func(m api.ArchitectureMetrics) *float64 { return m.P99ProcessingTimeMS }, "%.2f ms", 1))
 	row("quality, 1 to 10", number(func(m api.ArchitectureMetrics) *float64 { return m.AvgQualityScore }, "%.2f", 1))
-	row("F1", number(func(m api.ArchitectureMetrics) *float64 { return m.F1Score }, "%.3f", 1))
-	row("precision", number(func(m api.ArchitectureMetrics) *float64 { return m.Precision }, "%.3f", 1))
-	row("recall", number(func(m api.ArchitectureMetrics) *float64 { return m.Recall }, "%.3f", 1))
+	on := ""
+	if old.F1Source != nil && *old.F1Source == "gold" {
+		on = ", on gold"
+	}
+	row("F1"+on, number(func(m api.ArchitectureMetrics) *float64 { return m.F1Score }, "%.3f", 1))
+	row("precision"+on, number(func(m api.ArchitectureMetrics) *float64 { return m.Precision }, "%.3f", 1))
+	row("recall"+on, number(func(m api.ArchitectureMetrics) *float64 { return m.Recall }, "%.3f", 1))
 	row("texts labelled", func(m api.ArchitectureMetrics) string { return countText(m.Labelled) })
 	t.write(s.stdout, s.style, "")
 }

@@ -82,14 +82,31 @@ func (cmd serveCmd) run(ctx context.Context, s *session, override func(*config.C
 	if err != nil {
 		return fmt.Errorf("making the notifiers: %w", err)
 	}
+	scored, err := goldOf(file.Gold)
+	if err != nil {
+		return err
+	}
 	orders, stop := breakGlassOrders()
 	defer stop()
 	return server.Run(ctx, server.Config{
 		Database: s.databaseURL(), Addr: addr, Region: region, Version: moduleVersion(),
-		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gateway: front, Shadow: file.Shadow.Settings(), Notifiers: notifiers,
+		Lease: cmd.Lease, Interval: cmd.Lease / 6, Budget: cmd.Budget, KillFile: cmd.KillFile, Old: old, New: canary, Gold: scored, Gateway: front, Shadow: file.Shadow.Settings(), Notifiers: notifiers,
 		StateDir:   cmp.Or(cmd.StateDir, s.env.get("NLPCANARY_STATE_DIR")),
 		AdminToken: s.env.get("NLPCANARY_ADMIN_TOKEN"), Logger: s.serverLogger(), Stdout: s.stdout, BreakGlass: orders,
 	})
+}
+
+// goldOf reads the gold set; nil if it is never to be run.
+func goldOf(c config.Gold) (*server.Gold, error) {
+	every, err := c.Interval()
+	if err != nil || every == 0 {
+		return nil, err
+	}
+	documents, name, err := c.Documents()
+	if err != nil {
+		return nil, usage(err.Error(), "docs/gold.md describes the formats")
+	}
+	return &server.Gold{Documents: documents, Name: name, Every: every}, nil
 }
 
 // configuration reads the file of --config; without one, everything is as built in.

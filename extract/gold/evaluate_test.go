@@ -1,9 +1,11 @@
 package gold
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"math"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -103,5 +105,20 @@ func TestNothingToMeasure(t *testing.T) {
 	}
 	if r := Evaluate(nil, []Run{{}}); r.Documents != 0 || r.Architectures[0].CharactersPerSecond != nil {
 		t.Errorf("of no document: %+v", r)
+	}
+}
+
+type panicking struct{}
+
+func (panicking) Name() string { return "panicking" }
+func (panicking) Extract(context.Context, extract.Document) (extract.Result, error) {
+	panic("secret")
+}
+
+func TestAskSurvivesAPanic(t *testing.T) {
+	documents, _ := coins(2, func(int) bool { return true })
+	run, err := AskAll(t.Context(), panicking{}, documents, func() {})
+	if err != nil || run.Answers[1].Err == nil || strings.Contains(run.Answers[1].Err.Error(), "secret") {
+		t.Errorf("%+v, %v", run, err)
 	}
 }

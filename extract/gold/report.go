@@ -2,6 +2,7 @@ package gold
 
 import (
 	"context"
+	"fmt"
 	"time"
 
 	"github.com/nlpcanary/nlpcanary/extract"
@@ -15,11 +16,17 @@ type Answer struct {
 	Took time.Duration
 }
 
-// Ask lets an architecture read a document.
-func Ask(ctx context.Context, e extract.Extractor, d Document) Answer {
+// Ask lets an architecture read a document. A panic is an error like others.
+func Ask(ctx context.Context, e extract.Extractor, d Document) (a Answer) {
 	began := time.Now()
+	defer func() {
+		a.Took = time.Since(began)
+		if r := recover(); r != nil {
+			a.Found, a.Err = nil, fmt.Errorf("the architecture panicked: %T", r) // its value may quote the text
+		}
+	}()
 	result, err := e.Extract(ctx, extract.Document{ID: d.ID, Language: d.Language, Text: d.Text})
-	return Answer{Found: result.Descriptions, Err: err, Took: time.Since(began)}
+	return Answer{Found: result.Descriptions, Err: err}
 }
 
 // Run is all answers of one architecture, in the order of the documents.

@@ -150,6 +150,7 @@ func New(config Config) (*API, error) {
 	a.rolloutRoutes()
 	a.metricsRoutes()
 	a.shadowRoutes()
+	a.goldRoutes()
 	a.recommendationRoutes()
 	a.alertRoutes()
 	a.flagRoutes()

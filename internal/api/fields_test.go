@@ -16,7 +16,7 @@ const (
 	settingsFields     = "alpha_stage_1 alpha_stage_2 alpha_stage_3 alpha_stage_4 approvals guardian rollback_error_increase rollback_f1_drop rollback_quality_drop rollback_time_increase rollback_timeout_rate safe_error_increase safe_f1_gain safe_time_increase soak soak_stage_0 soak_stage_1 soak_stage_2 soak_stage_3 when_stale"
 	instanceFields     = "address break_glass cache_size id lease_age_ms lease_ms live region revision seen_at started_at version"
 	metricsFields      = "comparison from new_architecture old_architecture region rollout since stage timestamp to window"
-	architectureFields = "avg_processing_time_ms avg_quality_score descriptions error_rate f1_score labelled name p50_processing_time_ms p95_processing_time_ms p99_processing_time_ms precision recall timeout_rate total_processed users"
+	architectureFields = "avg_processing_time_ms avg_quality_score descriptions error_rate f1_score f1_source labelled name p50_processing_time_ms p95_processing_time_ms p99_processing_time_ms precision recall timeout_rate total_processed users"
 	stageChangeFields  = "admin changed message new_percentage new_stage old_percentage old_stage revision timestamp warnings"
 	rollbackFields     = "admin changed convergence is_rollback message new_percentage new_stage old_percentage old_stage revision timestamp warnings"
 	historyFields      = "id notes percentage revision rollout stage stage_name updated_at updated_by"

@@ -56,6 +56,14 @@ func (a *API) measured(ctx context.Context, in *metricsInput) (*metricsOutput, e
 	if in.Window == "stage" && query.From.IsZero() && query.To.IsZero() {
 		m.Comparison = comparisonOf(state, w, a.now())
 	}
+	// The gold set knows no regions and no times of day.
+	if query.Region == nil && query.From.IsZero() && query.To.IsZero() {
+		pairs, err := a.config.Store.GoldPairs(ctx, r.Name)
+		if err != nil {
+			return nil, err
+		}
+		byGold(&m.OldArchitecture, &m.NewArchitecture, pairs)
+	}
 	return &metricsOutput{Body: m}, nil
 }
 
@@ -150,8 +158,14 @@ func selectionKey(q store.OutcomeQuery) string {
 
 func architecture(name string, m cohort) ArchitectureMetrics {
 	s := m.Summary
+	var source *string
+	if m.labelled > 0 {
+		users := "users"
+		source = &users
+	}
 	return ArchitectureMetrics{
-		Name: name, F1Score: m.labels.F1(), Precision: m.labels.Precision(), Recall: m.labels.Recall(),
+		F1Source: source,
+		Name:     name, F1Score: m.labels.F1(), Precision: m.labels.Precision(), Recall: m.labels.Recall(),
 		AvgQualityScore: m.quality, AvgProcessingTimeMS: s.AvgMS,
 		P50ProcessingTimeMS: s.P50MS, P95ProcessingTimeMS: s.P95MS, P99ProcessingTimeMS: s.P99MS,
 		ErrorRate: s.ErrorRate, TimeoutRate: s.TimeoutRate, TotalProcessed: s.Total,

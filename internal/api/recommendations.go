@@ -37,6 +37,11 @@ func (a *API) recommendations(ctx context.Context, _ *struct{}) (*recommendation
 		MetricsSummary: MetricsSummary{architecture(oldName, cohortOf(in.Window.Old)), architecture(newName, cohortOf(in.Window.New))},
 		Timestamp:      in.At.UTC(),
 	}
+	pairs, err := a.config.Store.GoldPairs(ctx, r.Name)
+	if err != nil {
+		return nil, err
+	}
+	byGold(&body.MetricsSummary.OldArchitecture, &body.MetricsSummary.NewArchitecture, pairs)
 	c := in.Report.Combined
 	body.Combined = Combined{LogE: c.LogE, Limit: c.Limit, Proven: c.Proven, Trigger: string(c.Trigger)}
 	if advice.NextStage != nil {
@@ -66,6 +71,10 @@ func (l lookout) State(ctx context.Context) (rollout.State, error) {
 
 func (l lookout) Window(ctx context.Context, query store.OutcomeQuery) (outcome.Window, error) {
 	return l.api.window(ctx, query)
+}
+
+func (l lookout) GoldPairs(ctx context.Context, rollout string) ([]outcome.Pair, error) {
+	return l.api.config.Store.GoldPairs(ctx, rollout)
 }
 
 func (l lookout) Effects(ctx context.Context) ([]store.Effect, error) {

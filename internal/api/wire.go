@@ -169,6 +169,7 @@ type ArchitectureMetrics struct {
 	F1Score             *float64 `json:"f1_score"`
 	Precision           *float64 `json:"precision"`
 	Recall              *float64 `json:"recall"`
+	F1Source            *string  `json:"f1_source" enum:"users,gold" doc:"Where f1_score, precision and recall come from: texts that users labelled, or, while there are none, the newest run of the gold set. The two are never mixed."`
 	AvgQualityScore     *float64 `json:"avg_quality_score"`
 	AvgProcessingTimeMS *float64 `json:"avg_processing_time_ms"`
 	P50ProcessingTimeMS *float64 `json:"p50_processing_time_ms"`
@@ -209,6 +210,34 @@ type PairedDifference struct {
 	Old        float64  `json:"old"`
 	New        float64  `json:"new"`
 	Difference Interval `json:"difference"`
+}
+
+// GoldRuns answers GET /api/v1/admin/nlp-canary/gold.
+type GoldRuns struct {
+	Rollout string    `json:"rollout"`
+	Runs    []GoldRun `json:"runs" doc:"Newest first."`
+}
+
+// GoldRun is one run of the gold set through both architectures.
+type GoldRun struct {
+	At        time.Time `json:"at"`
+	Revision  int64     `json:"revision"`
+	Gold      string    `json:"gold"`
+	Documents int       `json:"documents"`
+	Failed    int       `json:"failed" doc:"Documents left out, as one of the architectures failed on them."`
+	Old       GoldScore `json:"old_architecture"`
+	New       GoldScore `json:"new_architecture"`
+}
+
+// GoldScore is what one architecture made of a gold set.
+type GoldScore struct {
+	Name      string   `json:"name"`
+	Correct   int64    `json:"correct"`
+	Wrong     int64    `json:"wrong"`
+	Missed    int64    `json:"missed"`
+	F1Score   *float64 `json:"f1_score"`
+	Precision *float64 `json:"precision"`
+	Recall    *float64 `json:"recall"`
 }
 
 // StageChange answers advance and rollback.

@@ -17,6 +17,7 @@ import (
 // Config is what the file says.
 type Config struct {
 	Architectures Architectures `yaml:"architectures"`
+	Gold          Gold          `yaml:"gold"`
 	Gateway       *Gateway      `yaml:"gateway"` // none if nil
 	Shadow        Shadow        `yaml:"shadow"`
 	Notifiers     notify.Config `yaml:"notifiers"`
@@ -79,6 +80,9 @@ func Parse(name string, raw []byte) (Config, error) {
 		return Config{}, syntaxError(name, err)
 	}
 	if err := c.Architectures.check(place{tree, "$.architectures"}); err != nil {
+		return Config{}, inFile(name, err)
+	}
+	if err := c.Gold.check(place{tree, "$.gold"}); err != nil {
 		return Config{}, inFile(name, err)
 	}
 	if err := c.Shadow.check(place{tree, "$.shadow"}); err != nil {

@@ -25,6 +25,7 @@ func TestParse(t *testing.T) {
 				Use: "https://nlp.example/", Name: "mine", Protocol: "spacy", Unit: "rune", Labels: map[string]string{"LOC": "location"},
 				Timeout: "500ms", MaxResponse: 1000, Concurrency: 8, Health: "https://nlp.example/up", HealthEvery: "1s",
 			}}}},
+		{"gold", "gold:\n  files: [a.jsonl]\n  split: dev\n  every: 10m\n", Config{Gold: Gold{Files: []string{"a.jsonl"}, Split: "dev", Every: "10m"}}},
 		{"no architecture", "architectures: {}\n", Config{}},
 	}
 	for _, c := range cases {
@@ -57,6 +58,9 @@ func TestParseRefuses(t *testing.T) {
 		{"labels for another protocol", "architectures:\n  new:\n    use: http://x\n    labels: {A: location}\n", `x.yaml:4: architectures.new.labels: only the protocol spacy has labels`},
 		{"labels for no type", "architectures:\n  new:\n    use: http://x\n    protocol: spacy\n    labels: {A: b}\n", `x.yaml:5: architectures.new.labels: "b" is not a type`},
 		{"too many at once", "architectures:\n  new:\n    use: http://x\n    concurrency: 1000000\n", `x.yaml:4: architectures.new.concurrency: 1000000 is not from 1 to 10000`},
+		{"gold too often", "gold:\n  every: 1ms\n", `x.yaml:2: gold.every: "1ms" is neither never nor a time`},
+		{"an unknown split", "gold:\n  files: [a]\n  split: exam\n", `x.yaml:3: gold.split: "exam" is not a split`},
+		{"a split of nothing", "gold:\n  split: dev\n", `x.yaml:2: gold: split and labels are for files`},
 		{"a list", "architectures: [1]\n", `x.yaml:1: `},
 		{"no YAML", "architectures: {\n", `x.yaml:1: `},
 		{"two documents", "architectures: {}\n---\narchitectures: {}\n", `x.yaml: holds more than one document`},

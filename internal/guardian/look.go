@@ -16,6 +16,7 @@ type Source interface {
 	State(ctx context.Context) (rollout.State, error)
 	Window(ctx context.Context, query store.OutcomeQuery) (outcome.Window, error)
 	Effects(ctx context.Context) ([]store.Effect, error)
+	GoldPairs(ctx context.Context, rollout string) ([]outcome.Pair, error)
 }
 
 // Look reads the state and what was measured in the present epoch, judges it and
@@ -39,6 +40,10 @@ func Look(ctx context.Context, source Source, at time.Time) (advisor.Input, advi
 		m := evidence.Metric(e.Metric)
 		past[m] = append(past[m], evidence.PastEffect{LogRatio: e.LogRatio, StdErr: e.StdErr})
 	}
-	in.Judge(past, nil)
+	gold, err := source.GoldPairs(ctx, r.Name)
+	if err != nil {
+		return in, advisor.Advice{}, err
+	}
+	in.Judge(past, gold)
 	return in, advisor.Recommend(in), nil
 }

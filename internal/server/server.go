@@ -77,6 +77,8 @@ type Config struct {
 	// GuardianEvery is the time between two looks of the guardian;
 	// guardian.DefaultEvery if 0.
 	GuardianEvery time.Duration
+	// Gold, if set, is run through both architectures on a schedule.
+	Gold *Gold
 	// BreakGlass, if set, delivers break-glass orders: true sends everyone to old on
 	// this instance, false ends that.
 	BreakGlass <-chan bool
@@ -115,6 +117,7 @@ func Run(ctx context.Context, config Config) error {
 	defer plane.end()
 	watch := startWatch(st, plane, config)
 	defer watch.end(false)
+	defer startGold(st, plane, config).end()
 	plane.follower.BreakGlass(brokenGlass)
 	stop := plane.obey(config.BreakGlass)
 	defer stop()

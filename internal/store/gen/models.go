@@ -64,6 +64,17 @@ type NlpcanaryFeedback struct {
 	Folded    bool
 }
 
+type NlpcanaryGoldRun struct {
+	Rollout  string
+	At       int64
+	Revision int64
+	OldName  string
+	NewName  string
+	Gold     string
+	Failed   int64
+	Pairs    string
+}
+
 type NlpcanaryInstance struct {
 	ID         string
 	Region     string
