@@ -86,7 +86,7 @@ const (
 	shadowCanceled = "canceled" // the gateway stopped, or the client of old's gave up
 )
 
-// copy is a request of old's on its way to new.
+// shadowCopy is a request of old's on its way to new.
 type shadowCopy struct {
 	x       *exchange
 	request *http.Request // addressed to new; without a body
@@ -206,7 +206,7 @@ func (c *shadowCopy) ask(ctx context.Context) half {
 	began := time.Now()
 	res, err := c.x.g.shadowUp.transport.RoundTrip(request)
 	if err == nil {
-		defer res.Body.Close() //nolint:errcheck // only read
+		defer res.Body.Close()
 		h.status, h.header = res.StatusCode, res.Header
 		_, err = io.Copy(captureWriter{h.body}, io.LimitReader(res.Body, maxShadowAnswer))
 		if err == nil {
