@@ -43,6 +43,7 @@ type commands struct {
 	Replay   replayCmd   `cmd:"" group:"use" help:"Send texts through both architectures as many users and compare."`
 	Evaluate evaluateCmd `cmd:"" group:"use" help:"Score architectures against texts in which people marked the descriptions."`
 
+	Simulate   simulateCmd   `cmd:"" group:"run" help:"Play a rollout in compressed time, with true rates of your choice."`
 	Demo       demoCmd       `cmd:"" group:"run" help:"See a whole rollout on real texts, from 0 % to a rollback."`
 	Serve      serveCmd      `cmd:"" group:"run" help:"Serve the API, the decisions and the extraction."`
 	Gateway    gatewayCmd    `cmd:"" group:"run" help:"Stand in front of two HTTP services and send each user to his cohort's."`
