@@ -96,6 +96,11 @@ func (s *story) tell(ctx context.Context) error {
 	if _, err := s.rollback(ctx, rollout.Disabled, "the demo begins with everyone on the old architecture"); err != nil {
 		return err
 	}
+	// Left alone, the guardian would take everyone back before a person can.
+	if err := s.setGuardian(ctx, rollout.GuardianObserve); err != nil {
+		return err
+	}
+	s.screen.command("nlpcanary setting set guardian observe", "it would roll back by itself; here a person does")
 	if err := s.showTexts(ctx); err != nil {
 		return err
 	}
@@ -205,7 +210,19 @@ func (s *story) breakCanary(ctx context.Context) error {
 	if c.fallbacks == 0 {
 		return fmt.Errorf("%w: the broken architecture did not show", ErrClaimBroken)
 	}
-	return s.showMetrics(ctx)
+	if err := s.showMetrics(ctx); err != nil {
+		return err
+	}
+	var advice api.Recommendations
+	if err := s.client.admin(ctx, "GET", "recommendations", nil, &advice); err != nil {
+		return err
+	}
+	s.screen.command("nlpcanary recommendations", "%s: %s", advice.Action, advice.Why)
+	return nil
+}
+
+func (s *story) setGuardian(ctx context.Context, mode rollout.GuardianMode) error {
+	return s.client.call(ctx, "PUT", "/api/v1/admin/settings/guardian", map[string]any{"value": mode, "note": "demo"}, nil)
 }
 
 // takeBack rolls back under traffic and measures when the last text went to new.
@@ -270,6 +287,9 @@ func (s *story) finish(ctx context.Context) error {
 // goOn keeps serving for a person to try the commands.
 func (s *story) goOn(ctx context.Context) {
 	s.canary.broken.Store(false)
+	if err := s.setGuardian(ctx, rollout.GuardianGuard); err != nil {
+		s.screen.say("The guardian goes on observing: %v", err)
+	}
 	s.screen.say("\nServer and traffic go on; the new architecture is mended. Try, in another terminal:\n")
 	s.screen.say("  export NLPCANARY_SERVER=%s NLPCANARY_TOKEN=%s", s.client.base, s.client.token)
 	s.screen.say("  nlpcanary status --watch\n  nlpcanary advance\n  nlpcanary rollback 0\n\nCtrl-C ends the demo.")

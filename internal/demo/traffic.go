@@ -132,7 +132,14 @@ func (t *traffic) keep(user int, sent time.Time, answer api.Extraction, err erro
 		t.lastNew = sent
 	}
 	was := t.users[user].last
-	t.users[user].last = decided
+	// On a machine so busy that a lease ends, everyone is sent to old until it is
+	// renewed: that moves nobody.
+	stale := answer.Reason == string(rollout.ReasonStale)
+	if stale {
+		decided, was = rollout.Old, rollout.Old
+	} else {
+		t.users[user].last = decided
+	}
 	c := &t.count
 	if sent.Before(c.began) {
 		return // it belongs to the phase before
@@ -143,7 +150,9 @@ func (t *traffic) keep(user int, sent time.Time, answer api.Extraction, err erro
 	if answer.Fallback {
 		c.fallbacks++
 	}
-	t.users[user].asked[decided] = t.phase
+	if !stale {
+		t.users[user].asked[decided] = t.phase
+	}
 	if decided == rollout.New {
 		c.decidedNew++
 	}
