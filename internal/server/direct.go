@@ -9,6 +9,7 @@ import (
 
 	"github.com/prometheus/client_golang/prometheus"
 
+	"github.com/nlpcanary/nlpcanary/extract"
 	"github.com/nlpcanary/nlpcanary/follow"
 	"github.com/nlpcanary/nlpcanary/internal/api"
 	"github.com/nlpcanary/nlpcanary/internal/store"
@@ -51,7 +52,7 @@ func OpenDirect(ctx context.Context, config DirectConfig) (*Direct, error) {
 		Region: string(config.Region), Version: config.Version, Logger: config.Logger, Registry: prometheus.NewRegistry(),
 	}
 	if config.DataPlane {
-		whole := Config{Region: config.Region, Version: config.Version, Logger: config.Logger}
+		whole := Config{Region: config.Region, Version: config.Version, Logger: config.Logger, Old: extract.NewSingle(), New: extract.NewEnsemble()}
 		d.plane = startDataPlane(st, whole, "")
 		apiConfig = d.plane.apiConfig(st, whole)
 		if err := d.plane.waitForLease(ctx); err != nil {
