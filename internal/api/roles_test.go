@@ -39,6 +39,7 @@ var matrix = []struct {
 	{"GET /api/v1/admin/nlp-canary/history", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/recommendations", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/alerts", "", "", readers},
+	{"GET /api/v1/admin/nlp-canary/gold", "", "", readers},
 	{"GET /api/v1/admin/nlp-canary/metrics/series", "", "", readers},
 	{"POST /api/v1/admin/nlp-canary/advance", "", `{"dry_run": true}`, admins},
 	{"POST /api/v1/admin/nlp-canary/rollback", "", `{"stage": 0, "dry_run": true}`, operators},

@@ -58,7 +58,7 @@ func TestSimulatedBadRelease(t *testing.T) {
 func TestSimulatedGoodRelease(t *testing.T) {
 	t.Parallel()
 	sim := simulation(rollout.GuardianAuto)
-	sim.Person = false
+	sim.Person, sim.Days = false, 1
 	sim.New = Truth{Errors: .01, Time: 45 * time.Millisecond, Recall: .85, Precision: .85}
 	out := simulate(t, sim)
 	if out.RolledBack || out.Stage != rollout.FullRollout {
@@ -70,7 +70,7 @@ func TestSimulatedGoodRelease(t *testing.T) {
 func TestSimulatedWithoutEvidence(t *testing.T) {
 	t.Parallel()
 	sim := simulation(rollout.GuardianAuto)
-	sim.Person, sim.Labelled, sim.GoldTexts = false, 0, 0
+	sim.Person, sim.Labelled, sim.GoldTexts, sim.Days = false, 0, 0, 1
 	if out := simulate(t, sim); out.Stage != rollout.Disabled || out.NewRequests != 0 {
 		t.Errorf("stage %s:\n%s", out.Stage, out.text())
 	}
