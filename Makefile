@@ -47,7 +47,7 @@ bench-peers: ## Compare with what a team would use instead; fails if a goal is m
 	@bin=$$(mktemp -d) && trap 'rm -rf "$$bin"' EXIT && \
 		go build -o "$$bin/nlpcanary" ./cmd/nlpcanary && \
 		go -C bench build -o "$$bin/relayproxy" github.com/thomaspoignant/go-feature-flag/cmd/relayproxy && \
-		BENCH_BIN="$$bin" go -C bench test -count=1 -timeout 15m .
+		BENCH_BIN="$$bin" go -C bench test -v -count=1 -timeout 15m .
 
 .PHONY: lint
 lint: ## Run go vet, gofmt and golangci-lint
