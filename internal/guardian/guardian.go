@@ -163,42 +163,47 @@ func (g *Guardian) look(ctx context.Context) error {
 			g.learned[e.Rollout] = true
 		}
 	}
-	s, err := g.see(ctx)
-	if err != nil {
-		return err
-	}
-	g.last.Store(&glance{leads: true, findings: s.Report.Findings, combined: s.Report.Combined, alarms: s.findings()})
-	// Users first: a rollback does not wait for the telling.
-	acted := g.act(ctx, s)
-	return errors.Join(acted, g.tell(ctx, s), g.learn(ctx, s))
-}
-
-// see looks at everything once.
-func (g *Guardian) see(ctx context.Context) (sight, error) {
 	if g.config.Flush != nil {
 		if err := g.config.Flush(ctx); err != nil {
 			g.config.Logger.Debug("outcomes are not stored yet", "error", err)
 		}
 	}
-	s := sight{}
-	var err error
+	var s sight
 	if s.Input, s.advice, err = Look(ctx, g.config.Store, g.config.Now()); err != nil {
-		return s, err
+		return err
 	}
+	// Users first: a rollback waits for nothing else.
+	var acted error
+	if s.advice.Action == advisor.KindRollback {
+		acted = g.act(ctx, s)
+	}
+	if err := g.survey(ctx, &s); err != nil {
+		return errors.Join(acted, err)
+	}
+	g.last.Store(&glance{leads: true, findings: s.Report.Findings, combined: s.Report.Combined, alarms: s.findings()})
+	if s.advice.Action == advisor.KindAdvance {
+		acted = g.act(ctx, s)
+	}
+	return errors.Join(acted, g.tell(ctx, s), g.learn(ctx, s))
+}
+
+// survey looks at what else people must hear of, and at what forbids an advance.
+func (g *Guardian) survey(ctx context.Context, s *sight) error {
+	var err error
 	if s.instances, err = g.config.Store.Instances(ctx); err != nil {
-		return s, err
+		return err
 	}
 	if s.distrust, err = g.config.Store.Distrust(ctx); err != nil {
-		return s, err
+		return err
 	}
 	if s.At.Sub(g.verified) >= verifyEvery {
 		if g.audit, err = g.config.Store.VerifyAudit(ctx, ""); err != nil {
-			return s, err
+			return err
 		}
 		g.verified = s.At
 	}
 	s.audit = g.audit
-	return s, nil
+	return nil
 }
 
 // act does what the mode allows of what is advised.

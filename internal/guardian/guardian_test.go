@@ -375,6 +375,24 @@ func TestTellsOfADatabaseThatWentBack(t *testing.T) {
 	}
 }
 
+// What else goes wrong does not hold a rollback up.
+func TestRollsBackFirst(t *testing.T) {
+	w := newWorld(t)
+	w.enter(rollout.HalfRollout)
+	w.serve(4, 300, good, broken)
+	g := w.guardian("a")
+	g.config.Store = blind{w.store}
+	if err := g.look(t.Context()); err == nil {
+		t.Error("the look failed at nothing")
+	}
+	w.wantStage(rollout.Disabled)
+}
+
+// blind cannot see instances.
+type blind struct{ *store.Store }
+
+func (blind) Instances(context.Context) ([]store.Instance, error) { return nil, store.ErrDatabase }
+
 // One leads; another takes over when the first is gone, and tells nothing twice.
 func TestOneLeads(t *testing.T) {
 	w := newWorld(t)
