@@ -201,7 +201,9 @@ func (j *judge) timeouts() Finding {
 		base, at, prior = onNew, &PastEffect{StdErr: math.Sqrt(f.DesignEffect / (onNew.x + .5))}, Prior{}
 	}
 	m, sd := prior.Posterior(at)
-	baseRate := (base.x + .5) / (base.d + 1)
+	// As if half a timeout had been seen before in as many requests as have one at the
+	// limit: few requests without any are no sign of danger.
+	baseRate := (base.x + .5) / (base.d + 1/limit)
 	risk := above(math.Log(limit/baseRate), m, sd)
 	f.Risk = &risk
 	f.ToHarm = path{f.LogHarm, f.HarmLimit, harm.logWeights, harm.growth(baseRate), f.DesignEffect}.forecast(m, sd)

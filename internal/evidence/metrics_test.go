@@ -172,3 +172,14 @@ func BenchmarkJudge(b *testing.B) {
 		Judge(Input{Window: &w, Share: .05}, plan)
 	}
 }
+
+// Few requests without a timeout are no sign of danger, and many are one of safety.
+func TestRiskOfTimeouts(t *testing.T) {
+	for n, most := range map[int]float64{500: .4, 40_000: .05} {
+		b := traffic(n, 0, 0)
+		f := verdictOf(t, Judge(Input{Window: &b.window, Share: .05}, testPlan()), Timeouts)
+		if f.Risk == nil || *f.Risk > most {
+			t.Errorf("after %d requests on new the risk is %v, want at most %v", f.NewRequests, *f.Risk, most)
+		}
+	}
+}
